@@ -1,0 +1,179 @@
+// Package buildcode describes the code of a package that runs while the package
+// is built or installed, or when an interpreter merely starts: which files it
+// consists of, what it is able to do, and how two releases differ in it.
+// buildcode/rust and buildcode/python find it in an archive.
+//
+// Analysis is lexical with name resolution and over-approximates. What cannot be
+// decided is Unanalysed, never nothing. No code of a package is ever run.
+package buildcode
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper"
+)
+
+// Kind says by what way code gets to run.
+type Kind string
+
+const (
+	BuildScript  Kind = "build-script"  // Rust: build.rs and what it reaches
+	ProcMacro    Kind = "proc-macro"    // Rust: runs inside the compiler
+	SetupScript  Kind = "setup-script"  // Python: setup.py
+	BuildBackend Kind = "build-backend" // Python: an in-tree backend, or a backend that runs code of the package (hooks, meson.build, CMakeLists.txt)
+	StartupHook  Kind = "startup-hook"  // Python wheel: .pth, .start, sitecustomize
+)
+
+// Capability is one thing that build code is able to do.
+type Capability string
+
+// Capabilities. "run:NAME" is made by Run.
+const (
+	Compile        Capability = "compile"         // through the known helpers: cc, cmake, bindgen, pkg-config ...
+	RunUnknown     Capability = "run:?"           // a program that cannot be named
+	Network        Capability = "network"         //
+	ReadEnv        Capability = "read-env"        // beyond the build system's own variables
+	ReadFiles      Capability = "read-files"      // outside the package and the output directory
+	WriteFiles     Capability = "write-files"     // outside the output directory
+	Home           Capability = "home"            // the home directory and what is kept there
+	LoadCode       Capability = "load-code"       // dlopen, ctypes, exec/eval, dynamic import
+	Decode         Capability = "decode"          // base64/hex/zlib material turned into code, addresses or commands
+	EmbeddedBinary Capability = "embedded-binary" // an executable lies in the package beside code that runs programs
+	Unanalysed     Capability = "unanalysed"      // something could not be resolved
+)
+
+// Run is the capability to start the literal program name: "run:perl".
+func Run(name string) Capability { return Capability("run:" + name) }
+
+// Grave reports whether c is more than ordinary building, so that accepting it
+// must pin the exact code: anything but compiling, the environment, files and
+// programs that are part of building anywhere.
+func (c Capability) Grave() bool {
+	switch c {
+	case Compile, ReadEnv, ReadFiles, WriteFiles:
+		return false
+	}
+	if name, ok := strings.CutPrefix(string(c), "run:"); ok {
+		return !slices.Contains(buildTools, name)
+	}
+	return true
+}
+
+// buildTools are programs that build scripts commonly start and that neither
+// fetch anything nor run text that they are handed.
+var buildTools = []string{
+	"ar", "as", "autoconf", "autoreconf", "cargo", "cc", "clang", "clang++", "cmake", "c++", "g++", "gcc", "git",
+	"ld", "llvm-config", "make", "nasm", "ninja", "perl", "pkg-config", "pkgconf", "ranlib", "rustc", "rustfmt",
+	"xcrun", "yasm",
+}
+
+// Use is one place where a capability shows: file, line counted from 1 (0 for
+// the file as a whole), and the text that gave it away, at most 200 bytes.
+type Use struct {
+	Capability Capability `json:"capability"`
+	Path       string     `json:"path"`
+	Line       int        `json:"line,omitempty"`
+	Text       string     `json:"text,omitempty"`
+}
+
+// File is one file of a surface.
+type File struct {
+	Path   string            `json:"path"`
+	Digest lockkeeper.Digest `json:"digest"`
+	// Text is the content of a text file up to MaxText bytes, for showing what
+	// changed; empty for binaries and for what is larger.
+	Text string `json:"text,omitempty"`
+}
+
+// MaxText bounds File.Text.
+const MaxText = 256 << 10
+
+// Surface is the build-time code of one artifact. The zero Surface runs nothing.
+type Surface struct {
+	Kinds        []Kind       `json:"kinds,omitempty"`        // sorted; empty: nothing runs
+	Files        []File       `json:"files,omitempty"`        // sorted by path
+	Capabilities []Capability `json:"capabilities,omitempty"` // sorted
+	Uses         []Use        `json:"uses,omitempty"`         // evidence, sorted by path and line, at most MaxUses
+	// Facts are parts of manifests that decide what runs ("build-dependency cc",
+	// "links = z"), sorted. They belong to the digest.
+	Facts []string `json:"facts,omitempty"`
+	// Dependencies are crates or build requirements that run beside this code.
+	Dependencies []string `json:"dependencies,omitempty"`
+	// Digest covers Kinds, Facts and the sorted (path, digest) pairs of Files; it
+	// is empty where nothing runs.
+	Digest lockkeeper.Digest `json:"digest,omitempty"`
+	// Partial: read by ranges, so that no digest of the lockfile covers it.
+	Partial bool `json:"partial,omitempty"`
+}
+
+// MaxUses bounds Surface.Uses.
+const MaxUses = 200
+
+// Runs reports whether there is any build-time code.
+func (s Surface) Runs() bool { return len(s.Kinds) > 0 }
+
+// Grave reports whether any capability of s is grave.
+func (s Surface) Grave() bool { return slices.ContainsFunc(s.Capabilities, Capability.Grave) }
+
+// Has reports whether s has kind k.
+func (s Surface) Has(k Kind) bool { return slices.Contains(s.Kinds, k) }
+
+// Seal sorts and bounds what is in s and computes its digest. Analysers call it
+// last.
+func (s *Surface) Seal() {
+	slices.Sort(s.Kinds)
+	s.Kinds = slices.Compact(s.Kinds)
+	slices.SortFunc(s.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	s.Files = slices.CompactFunc(s.Files, func(a, b File) bool { return a.Path == b.Path })
+	slices.Sort(s.Facts)
+	s.Facts = slices.Compact(s.Facts)
+	slices.Sort(s.Dependencies)
+	s.Dependencies = slices.Compact(s.Dependencies)
+	for _, u := range s.Uses {
+		s.Capabilities = append(s.Capabilities, u.Capability)
+	}
+	slices.Sort(s.Capabilities)
+	s.Capabilities = slices.Compact(s.Capabilities)
+	slices.SortFunc(s.Uses, func(a, b Use) int {
+		if c := strings.Compare(a.Path, b.Path); c != 0 {
+			return c
+		}
+		if a.Line != b.Line {
+			return a.Line - b.Line
+		}
+		return strings.Compare(string(a.Capability), string(b.Capability))
+	})
+	s.Uses = slices.Compact(s.Uses)
+	if len(s.Uses) > MaxUses {
+		s.Uses = s.Uses[:MaxUses]
+	}
+	if !s.Runs() {
+		*s = Surface{Partial: s.Partial}
+		return
+	}
+	var b strings.Builder
+	b.WriteString("lockkeeper surface 1\n")
+	for _, k := range s.Kinds {
+		b.WriteString("kind " + string(k) + "\n")
+	}
+	for _, f := range s.Facts {
+		b.WriteString("fact " + strconv.Quote(f) + "\n")
+	}
+	for _, f := range s.Files {
+		b.WriteString("file " + strconv.Quote(f.Path) + " " + string(f.Digest) + "\n")
+	}
+	s.Digest = lockkeeper.Sum([]byte(b.String()))
+}
+
+// Comparison of two surfaces.
+type Comparison struct {
+	Added, Removed, Changed []string     // paths
+	Gained                  []Capability // capabilities of the new one that the old one lacks
+}
+
+// Same reports whether nothing differs.
+func (c Comparison) Same() bool {
+	return len(c.Added)+len(c.Removed)+len(c.Changed)+len(c.Gained) == 0
+}

@@ -1,0 +1,35 @@
+// Package lockkeeper is the dictionary of Lockkeeper: the few values that every
+// other package speaks of. It does no I/O.
+//
+// # The tour
+//
+// Building software runs code that nobody looked at. Lockkeeper reads the
+// lockfile changes of a pull request, finds the packages that gained or changed
+// such code, or that another publisher released, and holds the pull request
+// until a reviewer signs off on an allowlist that the repository's own owners
+// keep. It is one straight line, and the packages below stand in its order;
+// each imports only those above it.
+//
+//   - lockfile, with lockfile/cargo and lockfile/python, reads both sides of a
+//     change and tells what was added, removed, updated, moved or altered.
+//   - registry, with registry/cratesio and registry/pypi, says who published a
+//     release, when, and of which files it consists. registry/registrytest
+//     serves the same formats on loopback.
+//   - archive opens those files: bounded, checked against the lockfile's digest,
+//     never run.
+//   - buildcode, with buildcode/rust and buildcode/python, finds in an archive
+//     the code that runs while the package is built or installed, and what that
+//     code is able to do.
+//   - allowlist reads what owners accepted, and edits it without disturbing
+//     what they wrote.
+//   - policy holds the owners' rules and decides: a pure function from findings,
+//     policy, allowlist and sign-offs to a decision with its reasons.
+//   - scan is the pipeline itself, readable from top to bottom.
+//   - report renders one result for terminals, Markdown, JSON and check runs.
+//   - gitrepo and github bring the two sides: from a local repository, or from
+//     GitHub. github/githubtest is a GitHub on loopback.
+//   - store and queue keep sign-offs, facts and jobs, so that nothing is lost.
+//   - server answers webhooks, runs jobs and writes the check run and the one
+//     comment.
+//   - config is the server's own configuration; cmd/lockkeeper is the command.
+package lockkeeper

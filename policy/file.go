@@ -1,0 +1,4 @@
+package policy
+
+// Policy is a parsed policy file.
+type Policy struct{}

@@ -1,0 +1,135 @@
+// Package registry holds what registries say of a package: its releases, the
+// artifacts of each, who published them and when. registry/cratesio and
+// registry/pypi ask; this package is values alone.
+package registry
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper"
+)
+
+// ErrNotFound is returned for a project, release or artifact that the registry
+// does not have. Every other error means that it is not known whether it does.
+var ErrNotFound = errors.New("not found in the registry")
+
+// Kind of an artifact.
+type Kind string
+
+const (
+	Crate Kind = "crate" // gzipped tar, as published on crates.io
+	Sdist Kind = "sdist" // Python source distribution, gzipped tar or zip
+	Wheel Kind = "wheel" // Python wheel, zip
+)
+
+// Artifact is one file of a release.
+type Artifact struct {
+	Package  lockkeeper.Package
+	Kind     Kind
+	Filename string
+	// URL where the registry serves the file. Clients fetch it only if its host is
+	// one that was configured (promise 5).
+	URL      string
+	Digest   lockkeeper.Digest // as the registry states it
+	Size     int64             // bytes; 0 where unknown
+	Uploaded time.Time         // zero where unknown
+	Yanked   bool
+	// Attested: the registry announces provenance for this file.
+	Attested bool
+}
+
+// EdgeKind is the kind of a dependency between releases.
+type EdgeKind string
+
+const (
+	Normal EdgeKind = "normal"
+	Build  EdgeKind = "build"
+	Dev    EdgeKind = "dev"
+)
+
+// Dependency of a release as the index states it. Name is the package's own
+// name, not what the manifest renamed it to.
+type Dependency struct {
+	Name     string
+	Kind     EdgeKind
+	Optional bool
+}
+
+// Release is one version in a registry.
+type Release struct {
+	Package      lockkeeper.Package
+	Artifacts    []Artifact
+	Dependencies []Dependency // Cargo only
+	// Published is when the first file was uploaded; zero where unknown.
+	Published time.Time
+	Yanked    bool
+}
+
+// Project is everything that a registry lists under one name.
+type Project struct {
+	Ecosystem lockkeeper.Ecosystem
+	Name      string
+	// Releases in the registry's order, oldest first where it tells.
+	Releases []Release
+	// Quarantined: the registry withholds the project (PEP 792).
+	Quarantined bool
+}
+
+// Release returns the release of that version, compared as written; nil if the
+// project has none.
+func (p *Project) Release(version string) *Release {
+	for i := range p.Releases {
+		if p.Releases[i].Package.Version == version {
+			return &p.Releases[i]
+		}
+	}
+	return nil
+}
+
+// First is when the project's oldest release was published; zero where no
+// release has a time.
+func (p *Project) First() time.Time {
+	var first time.Time
+	for _, r := range p.Releases {
+		if !r.Published.IsZero() && (first.IsZero() || r.Published.Before(first)) {
+			first = r.Published
+		}
+	}
+	return first
+}
+
+// Publication is who published one release, as far as the registry tells.
+type Publication struct {
+	Version string
+	// Publisher is unknown where the registry does not say.
+	Publisher lockkeeper.Principal
+	// Attested: published through trusted publishing or with attestations on
+	// every file. Mixed: on some files only.
+	Attested, Mixed bool
+	Published       time.Time
+}
+
+// Blob is an artifact's bytes. Close it.
+type Blob struct {
+	io.ReaderAt
+	io.Closer
+	Size int64
+	// Partial: the bytes are read by range requests as they are asked for, so
+	// that no digest covers them.
+	Partial bool
+}
+
+// Client asks one registry. It is safe for concurrent use.
+type Client interface {
+	// Project lists the releases of a name. ErrNotFound if there is none.
+	Project(ctx context.Context, name string) (*Project, error)
+	// Publications says who published the given versions. A version that the
+	// registry says nothing about is left out of the answer.
+	Publications(ctx context.Context, name string, versions []string) ([]Publication, error)
+	// Open gives an artifact's bytes: downloaded whole and checked against
+	// a.Digest, or, for wheels above the client's limit, read by ranges.
+	Open(ctx context.Context, a Artifact) (*Blob, error)
+}
