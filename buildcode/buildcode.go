@@ -8,6 +8,7 @@
 package buildcode
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -131,24 +132,13 @@ func (s *Surface) Seal() {
 	s.Facts = slices.Compact(s.Facts)
 	slices.Sort(s.Dependencies)
 	s.Dependencies = slices.Compact(s.Dependencies)
-	for _, u := range s.Uses {
+	for i, u := range s.Uses {
 		s.Capabilities = append(s.Capabilities, u.Capability)
+		s.Uses[i].Text = clipText(u.Text)
 	}
 	slices.Sort(s.Capabilities)
 	s.Capabilities = slices.Compact(s.Capabilities)
-	slices.SortFunc(s.Uses, func(a, b Use) int {
-		if c := strings.Compare(a.Path, b.Path); c != 0 {
-			return c
-		}
-		if a.Line != b.Line {
-			return a.Line - b.Line
-		}
-		return strings.Compare(string(a.Capability), string(b.Capability))
-	})
-	s.Uses = slices.Compact(s.Uses)
-	if len(s.Uses) > MaxUses {
-		s.Uses = s.Uses[:MaxUses]
-	}
+	s.Uses = boundUses(s.Uses)
 	if !s.Runs() {
 		*s = Surface{Partial: s.Partial}
 		return
@@ -167,13 +157,56 @@ func (s *Surface) Seal() {
 	s.Digest = lockkeeper.Sum([]byte(b.String()))
 }
 
+// boundUses sorts the evidence and cuts it to MaxUses, so that every capability
+// keeps at least its first place: otherwise a file of harmless uses would push
+// the grave ones out of sight.
+func boundUses(uses []Use) []Use {
+	order := func(a, b Use) int {
+		return cmp.Or(strings.Compare(a.Path, b.Path), a.Line-b.Line,
+			strings.Compare(string(a.Capability), string(b.Capability)), strings.Compare(a.Text, b.Text))
+	}
+	slices.SortFunc(uses, order)
+	uses = slices.Compact(uses)
+	if len(uses) <= MaxUses {
+		return slices.Clip(uses)
+	}
+	// Round by round, the next place of each capability.
+	nth := map[Capability]int{}
+	rank := make([]int, len(uses))
+	index := make([]int, len(uses))
+	for i, u := range uses {
+		rank[i], index[i] = nth[u.Capability], i
+		nth[u.Capability]++
+	}
+	slices.SortStableFunc(index, func(a, b int) int { return rank[a] - rank[b] })
+	kept := make([]Use, 0, MaxUses)
+	for _, i := range index[:MaxUses] {
+		kept = append(kept, uses[i])
+	}
+	slices.SortFunc(kept, order)
+	return kept
+}
+
+// maxUseText bounds Use.Text, in bytes.
+const maxUseText = 200
+
+// clipText makes evidence one bounded line of valid UTF-8, so that it survives
+// being cached as JSON.
+func clipText(s string) string {
+	if len(s) > maxUseText {
+		s = s[:maxUseText]
+	}
+	return strings.ToValidUTF8(s, "")
+}
+
 // Comparison of two surfaces.
 type Comparison struct {
 	Added, Removed, Changed []string     // paths
 	Gained                  []Capability // capabilities of the new one that the old one lacks
+	Facts                   bool         // kinds or facts differ
 }
 
 // Same reports whether nothing differs.
 func (c Comparison) Same() bool {
-	return len(c.Added)+len(c.Removed)+len(c.Changed)+len(c.Gained) == 0
+	return len(c.Added)+len(c.Removed)+len(c.Changed)+len(c.Gained) == 0 && !c.Facts
 }
