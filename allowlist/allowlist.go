@@ -1,6 +1,11 @@
 // Package allowlist reads .lockkeeper/allow.toml, says which entry admits a
 // subject, proposes entries, and edits the file without touching what its owners
 // wrote around them.
+//
+// It promises that an entry admits no more than its conditions say: one about
+// code is silent about publishers, one without conditions admits nothing, and
+// what nobody could look at is never covered by a list of capabilities. Whether
+// a finding needs admitting at all, and whose list counts, is for policy.
 package allowlist
 
 import (
@@ -19,7 +24,7 @@ const Path = ".lockkeeper/allow.toml"
 type Entry struct {
 	Package     string                 // "cargo/ring"
 	Versions    string                 // Cargo requirement or PEP 440 specifier; empty: all
-	May         []buildcode.Capability // capabilities that its build code may have
+	May         []buildcode.Capability // capabilities that its build code may have; empty but not nil: none at all
 	BuildCode   lockkeeper.Digest      // or exactly this surface
 	Publishers  []lockkeeper.Principal // who may publish it
 	Rules       []string               // rules about neither code nor people
