@@ -1,0 +1,187 @@
+package cargo
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/lockfile"
+	"github.com/lockkeeper/lockkeeper/lockfile/internal/tomldoc"
+)
+
+// edges resolves dependencies and replacements, once all entries are known.
+func (p *parser) edges() error {
+	total := 0
+	for _, rest := range p.packages {
+		total += len(rest.dependencies)
+		if rest.replace != nil {
+			total++
+		}
+	}
+	all := make([]lockfile.Edge, 0, total)
+	for i, rest := range p.packages {
+		from := len(all)
+		for _, d := range rest.dependencies {
+			if d.Kind != tomldoc.String {
+				return p.errorf(d.Line, "dependency is %s: want a string", d.Kind)
+			}
+			edge, err := p.edge(d)
+			if err != nil {
+				return err
+			}
+			all = append(all, edge)
+		}
+		if rest.replace != nil {
+			edge, err := p.edge(*rest.replace)
+			if err != nil {
+				return err
+			}
+			all = append(all, edge)
+		}
+		if len(all) > from {
+			p.file.Entries[i].Edges = all[from:len(all):len(all)]
+		}
+	}
+	return nil
+}
+
+func (p *parser) edge(v tomldoc.Value) (lockfile.Edge, error) {
+	target, err := p.lookup(v.Text)
+	if err != nil {
+		return lockfile.Edge{}, p.errorf(v.Line, "dependency %.300q: %w", v.Text, err)
+	}
+	return lockfile.Edge{Name: p.file.Entries[target].Package.Name, Entry: target}, nil
+}
+
+// lookup finds the entry that "name[ version[ (source)]]" means, by the rules of
+// EncodableResolve::into_resolve. Where cargo would silently do without, it is an
+// error.
+func (p *parser) lookup(s string) (int, error) {
+	name, rest, hasVersion := strings.Cut(s, " ")
+	version, source, hasSource := strings.Cut(rest, " ")
+	if !hasVersion {
+		p.atLeast2()
+	}
+	if hasSource {
+		return p.lookupExact(name, version, source)
+	}
+	fits := p.names[name]
+	if hasVersion {
+		fits = p.versions[nameVersion{name, version}]
+	}
+	switch {
+	case fits.count == 0:
+		return 0, errNotLocked
+	case fits.versions > 1, fits.paths > 1, fits.paths == 0 && fits.count > 1:
+		return 0, fmt.Errorf("%d packages of this file fit: lock again", fits.count)
+	}
+	found := fits.best
+	// Version 1 leaves out only the source of path packages.
+	if p.file.Entries[found].Source.Kind != lockfile.Path {
+		p.atLeast2()
+	}
+	return found, nil
+}
+
+var errNotLocked = errors.New("no such package in this file: lock again")
+
+// candidates are the entries that an edge without a source could mean.
+type candidates struct {
+	count, paths int
+	versions     int // different ones
+	best         int // the only entry, or the first path package: edges cannot name its source
+}
+
+func (c candidates) with(entry int, isPath, newVersion bool) candidates {
+	if c.count == 0 || isPath && c.paths == 0 {
+		c.best = entry
+	}
+	c.count++
+	if isPath {
+		c.paths++
+	}
+	if newVersion {
+		c.versions++
+	}
+	return c
+}
+
+func (p *parser) lookupExact(name, version, source string) (int, error) {
+	inner, ok := strings.CutPrefix(source, "(")
+	if !ok || !strings.HasSuffix(inner, ")") {
+		return 0, errors.New("want name, version and (source)")
+	}
+	parsed, err := parseSource(strings.TrimSuffix(inner, ")"), p.version, false)
+	if err != nil {
+		return 0, err
+	}
+	i, ok := p.ids[identify(lockkeeper.Package{Name: name, Version: version}, parsed)]
+	if !ok {
+		return 0, errNotLocked
+	}
+	if got := p.file.Entries[i].Source.Revision; parsed.Revision != "" && parsed.Revision != got {
+		return 0, fmt.Errorf("the package is locked at another revision, %.12s", got)
+	}
+	return i, nil
+}
+
+// checksums applies `[metadata]`, where version 1 keeps them all. Other keys of
+// it mean nothing to cargo and are skipped.
+func (p *parser) checksums(metadata *tomldoc.Table) error {
+	if metadata == nil {
+		return nil
+	}
+	for _, pair := range metadata.Pairs {
+		id, isChecksum := strings.CutPrefix(pair.Key, "checksum ")
+		if !isChecksum {
+			continue
+		}
+		if pair.Value.Kind != tomldoc.String {
+			return p.errorf(pair.Line, "%.300q is %s", pair.Key, pair.Value.Kind)
+		}
+		target, err := p.lookup(id)
+		if err != nil {
+			return p.errorf(pair.Line, "%.300q: %w", pair.Key, err)
+		}
+		e := &p.file.Entries[target]
+		if pair.Value.Text == "<none>" {
+			if len(e.Files) > 0 {
+				return p.errorf(pair.Line, "%.300q contradicts the checksum of line %d", pair.Key, e.Line)
+			}
+			continue
+		}
+		digest, err := parseChecksum(pair.Value.Text)
+		switch {
+		case err != nil:
+			return p.errorf(pair.Line, "%.300q: %w", pair.Key, err)
+		case e.Source.Kind != lockfile.Registry:
+			return p.errorf(pair.Line, "%.300q: only packages of a registry have a checksum", pair.Key)
+		case len(e.Files) > 0 && e.Files[0].Digest != digest:
+			return p.errorf(pair.Line, "%.300q contradicts the checksum of line %d", pair.Key, e.Line)
+		}
+		e.Files = []lockfile.File{{Digest: digest}}
+	}
+	return nil
+}
+
+// patch checks `[[patch.unused]]`: patches of the workspace that nothing uses.
+func (p *parser) patch(patch *tomldoc.Table) error {
+	if patch == nil {
+		return nil
+	}
+	for _, pair := range patch.Pairs {
+		if pair.Key != "unused" || pair.Value.Kind != tomldoc.Array {
+			return p.errorf(pair.Line, `[patch] may hold only [[patch.unused]], not %q`, pair.Key)
+		}
+		for _, v := range pair.Value.Elems {
+			if v.Kind != tomldoc.TableKind {
+				return p.errorf(v.Line, "patch.unused is %s: want a table", v.Kind)
+			}
+			if _, _, err := p.entry(v.Table); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+// Package lockfiletest runs the parsers' cases from txtar files.
+package lockfiletest
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/lockkeeper/lockkeeper/lockfile"
+)
+
+var update = flag.Bool("update", false, "rewrite the want parts of testdata/*.txtar")
+
+// Run parses, in each testdata/*.txtar below the current directory that matches
+// pattern, every file but those named "want: FILE", and compares Dump of the
+// result (or the error) with "want: FILE".
+func Run(t *testing.T, pattern string, parse func(path string, data []byte) (*lockfile.Lockfile, error)) {
+	files, err := filepath.Glob(filepath.Join("testdata", pattern))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("cases %s: %v, %v", pattern, files, err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { runFile(t, file, parse) })
+	}
+}
+
+func runFile(t *testing.T, file string, parse func(string, []byte) (*lockfile.Lockfile, error)) {
+	archive, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{}
+	var inputs []txtar.File
+	for _, f := range archive.Files {
+		if name, ok := strings.CutPrefix(f.Name, "want: "); ok {
+			want[name] = string(f.Data)
+		} else {
+			inputs = append(inputs, f)
+		}
+	}
+	archive.Files = nil
+	for _, f := range inputs {
+		got := result(t, f, parse)
+		if !*update {
+			if diff := cmp.Diff(want[f.Name], got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", f.Name, diff)
+			}
+		}
+		archive.Files = append(archive.Files, f, txtar.File{Name: "want: " + f.Name, Data: []byte(got)})
+	}
+	if *update {
+		if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func result(t *testing.T, f txtar.File, parse func(string, []byte) (*lockfile.Lockfile, error)) string {
+	l, err := parse(f.Name, f.Data)
+	if err == nil {
+		return Dump(l)
+	}
+	var e *lockfile.Error
+	if !errors.As(err, &e) || e.Path != f.Name || l != nil {
+		t.Errorf("%s: %#v with result %v, want a *lockfile.Error alone", f.Name, err, l)
+	}
+	return "error " + err.Error() + "\n"
+}
+
+// Dump writes all of a lockfile as text, an entry a line and what belongs to it
+// indented below.
+func Dump(l *lockfile.Lockfile) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s\n", l.Format, l.Version)
+	for _, s := range l.Settings {
+		fmt.Fprintf(&b, "%d: setting %q\n", s.Line, s.Text)
+	}
+	for _, inc := range l.Includes {
+		fmt.Fprintf(&b, "%d: include %s constraint=%t\n", inc.Line, inc.Path, inc.Constraint)
+	}
+	for i, e := range l.Entries {
+		fmt.Fprintf(&b, "%d: [%d] %s %s", e.Line, i, e.Package.Name, e.Package.Version)
+		if !e.Source.Public() {
+			fmt.Fprintf(&b, " from %s %s", e.Source.Kind, e.Source.URL)
+		}
+		if e.Source.Reference != "" {
+			fmt.Fprintf(&b, " (%s)", e.Source.Reference)
+		}
+		if e.Source.Revision != "" {
+			fmt.Fprintf(&b, " at %s", e.Source.Revision)
+		}
+		b.WriteByte('\n')
+		if e.Requirement != "" {
+			fmt.Fprintf(&b, "   requirement %q\n", e.Requirement)
+		}
+		if e.Marker != "" {
+			fmt.Fprintf(&b, "   marker %q\n", e.Marker)
+		}
+		for _, f := range e.Files {
+			fmt.Fprintf(&b, "   file %s\n", strings.Join(slices.DeleteFunc([]string{f.Name, f.URL, string(f.Digest)}, func(s string) bool { return s == "" }), " "))
+		}
+		for _, edge := range e.Edges {
+			fmt.Fprintf(&b, "   needs %s [%d]\n", edge.Name, edge.Entry)
+		}
+	}
+	return b.String()
+}
+
+// Check asserts what holds for the result of every parser, whatever the input.
+func Check(t *testing.T, path string, data []byte, l *lockfile.Lockfile, err error) {
+	t.Helper()
+	if err != nil {
+		var e *lockfile.Error
+		if !errors.As(err, &e) || e.Path != path || e.Line < 0 || l != nil {
+			t.Fatalf("error %#v with result %v, want a *lockfile.Error alone", err, l)
+		}
+		return
+	}
+	lines := 1 + strings.Count(string(data), "\n")
+	for i, e := range l.Entries {
+		if e.Package.Name == "" || e.Package.Ecosystem != l.Format.Ecosystem() || e.Source.Kind == "" {
+			t.Fatalf("entry %d is not whole: %+v", i, e)
+		}
+		if e.Line < 1 || e.Line > lines {
+			t.Fatalf("entry %d in line %d of %d", i, e.Line, lines)
+		}
+		for _, edge := range e.Edges {
+			if edge.Entry < -1 || edge.Entry >= len(l.Entries) {
+				t.Fatalf("entry %d has an edge to %d", i, edge.Entry)
+			}
+		}
+		for _, f := range e.Files {
+			if len(f.Digest) != len("sha256:")+64 {
+				t.Fatalf("entry %d has the digest %q", i, f.Digest)
+			}
+		}
+	}
+	if changes := lockfile.Diff(l, l); len(changes) > 0 {
+		t.Fatalf("changes without a change: %+v", changes)
+	}
+}

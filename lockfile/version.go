@@ -1,0 +1,99 @@
+package lockfile
+
+import (
+	"cmp"
+	"strings"
+
+	"deps.dev/util/semver"
+
+	"github.com/lockkeeper/lockkeeper"
+)
+
+// maxVersion bounds the bytes of a version that is understood; a longer one is
+// compared as text.
+const maxVersion = 256
+
+// Compare orders two versions of one ecosystem: negative if a comes before b.
+// It is 0 only if both mean the same version: "1.0" and "1.0.0" in PEP 440, but
+// for Cargo, where build metadata tells two versions apart, the same text alone.
+// What is no version comes first, ordered as text.
+func Compare(eco lockkeeper.Ecosystem, a, b string) int {
+	if a == b {
+		return 0
+	}
+	return compareParsed(eco, a, b, parseVersion(eco, a), parseVersion(eco, b))
+}
+
+func compareParsed(eco lockkeeper.Ecosystem, a, b string, va, vb *semver.Version) int {
+	switch {
+	case va == nil && vb == nil:
+		return cmp.Compare(a, b)
+	case va == nil:
+		return -1
+	case vb == nil:
+		return 1
+	}
+	if c := va.Compare(vb); c != 0 || eco == lockkeeper.PyPI {
+		return c
+	}
+	return cmp.Compare(a, b)
+}
+
+// SameLine reports whether a dependency that was satisfied by one version is
+// ordinarily satisfied by the other. For Cargo: the caret rule, so 1.2.3 and
+// 1.9.0, 0.3.1 and 0.3.9, but neither 0.3.1 and 0.4.0 nor 0.0.1 and 0.0.2. For
+// PyPI: the same epoch and first number of the release, so 2.1 and 2.30. What is
+// no version is in line with nothing but itself.
+func SameLine(eco lockkeeper.Ecosystem, a, b string) bool {
+	if a == b {
+		return true
+	}
+	la, lb := versionLine(eco, a), versionLine(eco, b)
+	return la != "" && la == lb
+}
+
+// versionLine is the part of a version that all of its line share, "" for what is no
+// version.
+func versionLine(eco lockkeeper.Ecosystem, s string) string {
+	v := parseVersion(eco, s)
+	if v == nil {
+		return ""
+	}
+	numbers, _, _ := strings.Cut(v.Canon(false), "-")
+	parts := strings.Split(numbers, ".")
+	if eco == lockkeeper.PyPI {
+		return leadingNumber(parts[0])
+	}
+	for i, part := range parts {
+		if part != "0" {
+			return strings.Join(parts[:i+1], ".")
+		}
+	}
+	return numbers
+}
+
+// leadingNumber cuts "1!2rc1" after its release's first number.
+func leadingNumber(s string) string {
+	from := strings.IndexByte(s, '!') + 1
+	for i := from; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return s[:i]
+		}
+	}
+	return s
+}
+
+func parseVersion(eco lockkeeper.Ecosystem, s string) *semver.Version {
+	if s == "" || len(s) > maxVersion {
+		return nil
+	}
+	system := semver.Cargo
+	if eco == lockkeeper.PyPI {
+		system = semver.PyPI
+	}
+	v, err := system.Parse(s)
+	if err != nil || v.IsWildcard() {
+		return nil
+	}
+	return v
+}
