@@ -1,0 +1,34 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// once does something that must not be done twice. After a failure that leaves
+// open whether it took effect, landed looks; only if it did not, do is repeated.
+// It cannot see an effect that arrives later still: the callers' things bear a
+// second one, they are merely untidy.
+func once[T any](ctx context.Context, backoff time.Duration, do func() (T, error), landed func() (T, bool, error)) (T, error) {
+	var zero T
+	for n := 1; ; n++ {
+		v, err := do()
+		if err == nil {
+			return v, nil
+		}
+		if !ambiguous(err) || n == maxAttempts || ctx.Err() != nil {
+			return zero, err
+		}
+		if pause(ctx, backoff<<(n-1)) != nil {
+			return zero, err
+		}
+		v, found, look := landed()
+		if look != nil {
+			return zero, errors.Join(err, look)
+		}
+		if found {
+			return v, nil
+		}
+	}
+}
