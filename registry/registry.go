@@ -16,6 +16,10 @@ import (
 // does not have. Every other error means that it is not known whether it does.
 var ErrNotFound = errors.New("not found in the registry")
 
+// ErrDigest is returned for an artifact whose bytes are not those that its digest
+// names.
+var ErrDigest = errors.New("bytes do not match the digest")
+
 // Kind of an artifact.
 type Kind string
 
@@ -56,6 +60,9 @@ type Dependency struct {
 	Name     string
 	Kind     EdgeKind
 	Optional bool
+	// Registry is the index of another registry that the dependency comes from;
+	// empty for the same one.
+	Registry string
 }
 
 // Release is one version in a registry.
@@ -76,13 +83,28 @@ type Project struct {
 	Releases []Release
 	// Quarantined: the registry withholds the project (PEP 792).
 	Quarantined bool
+	// Skipped are entries that the registry lists and that could not be understood
+	// (an index format of the future, a file name without a version). They belong
+	// to no release, so that whoever locks one finds it missing.
+	Skipped []string
 }
 
-// Release returns the release of that version, compared as written; nil if the
-// project has none.
+// Release returns the release of that version; nil if the project has none. A
+// release whose version is spelled the same comes first; for PyPI one whose
+// version is equal by PEP 440 serves as well, since pip and PyPI take "1.0" and
+// "1.0.0" for one release.
 func (p *Project) Release(version string) *Release {
 	for i := range p.Releases {
 		if p.Releases[i].Package.Version == version {
+			return &p.Releases[i]
+		}
+	}
+	if p.Ecosystem != lockkeeper.PyPI {
+		return nil
+	}
+	key := VersionKey(lockkeeper.PyPI, version)
+	for i := range p.Releases {
+		if VersionKey(lockkeeper.PyPI, p.Releases[i].Package.Version) == key {
 			return &p.Releases[i]
 		}
 	}
@@ -107,7 +129,8 @@ type Publication struct {
 	// Publisher is unknown where the registry does not say.
 	Publisher lockkeeper.Principal
 	// Attested: published through trusted publishing or with attestations on
-	// every file. Mixed: on some files only.
+	// every file. Mixed: on some files only, or by different publishers, in which
+	// case Publisher is unknown.
 	Attested, Mixed bool
 	Published       time.Time
 }

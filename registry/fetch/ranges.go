@@ -1,0 +1,219 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/hashicorp/go-retryablehttp"
+	"github.com/lockkeeper/lockkeeper/registry"
+)
+
+const (
+	blockSize  = 64 << 10 // unit of range requests and of their cache
+	maxBlocks  = 64       // blocks kept for one file: 4 MiB
+	maxRun     = 16       // blocks asked for at once: 1 MiB
+	maxPartial = 64 << 20 // bytes that range requests for one file may bring
+)
+
+// Ranges opens a file that is read piece by piece as its reader is asked, and
+// marks it Partial: no digest covers what is read. A server that ignores ranges
+// is given way to with Whole, which needs f.Digest. Reads fail once ctx ends,
+// when the server's file changes meanwhile, and after 64 MiB.
+func (c *Client) Ranges(ctx context.Context, f File) (*registry.Blob, error) {
+	if err := c.Allowed(f.URL); err != nil {
+		return nil, err
+	}
+	r := &ranges{c: c, ctx: ctx, file: f, blocks: map[int64][]byte{}}
+	// The tail comes first: a zip's directory lies there, and the answer tells
+	// the size and whether ranges are spoken at all.
+	spec := fmt.Sprintf("bytes=-%d", blockSize)
+	first, want := int64(-1), int64(0)
+	if f.Size > 0 {
+		first = (f.Size - 1) / blockSize * blockSize
+		want = f.Size - first
+		spec = fmt.Sprintf("bytes=%d-%d", first, f.Size-1)
+	}
+	data, err := r.get(spec, first, want)
+	if errors.Is(err, errNoRanges) {
+		return c.Whole(ctx, f)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get %s: %w", f.URL, err)
+	}
+	if first >= 0 {
+		r.put(first/blockSize, data)
+	}
+	return &registry.Blob{ReaderAt: r, Closer: r, Size: r.size, Partial: true}, nil
+}
+
+var errNoRanges = errors.New("the server does not answer range requests")
+
+// ranges is an io.ReaderAt over HTTP.
+type ranges struct {
+	c    *Client
+	ctx  context.Context // of Open: io.ReaderAt has no place for one
+	file File
+
+	mu     sync.Mutex // guards what follows; one request at a time for one file
+	size   int64
+	etag   string
+	blocks map[int64][]byte
+	recent []int64 // keys of blocks, least recently used first
+	total  int64   // bytes brought so far
+	closed bool
+}
+
+// ReadAt reads through the cache of blocks.
+func (r *ranges) ReadAt(p []byte, off int64) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return 0, errors.New("read after close")
+	}
+	if off < 0 {
+		return 0, errors.New("negative offset")
+	}
+	n := 0
+	for n < len(p) && off < r.size {
+		index := off / blockSize
+		block, ok := r.blocks[index]
+		if !ok {
+			last := (min(off+int64(len(p)-n), r.size) - 1) / blockSize
+			if err := r.load(index, last); err != nil {
+				return n, fmt.Errorf("read %s: %w", r.file.URL, err)
+			}
+			block = r.blocks[index]
+		}
+		r.touch(index)
+		k := copy(p[n:], block[off-index*blockSize:])
+		n, off = n+k, off+int64(k)
+	}
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// Close frees the blocks.
+func (r *ranges) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed, r.blocks, r.recent = true, nil, nil
+	return nil
+}
+
+// load brings blocks from index on, up to last, the first one that is already
+// there, or maxRun of them. r.mu must be held.
+func (r *ranges) load(index, last int64) error {
+	end := index + 1
+	for end <= last && end < index+maxRun && r.blocks[end] == nil {
+		end++
+	}
+	from, to := index*blockSize, min(end*blockSize, r.size)
+	data, err := r.get(fmt.Sprintf("bytes=%d-%d", from, to-1), from, to-from)
+	if err != nil {
+		return err
+	}
+	for i := index; i < end; i++ {
+		k := min(int64(len(data)), blockSize)
+		r.put(i, data[:k:k])
+		data = data[k:]
+	}
+	return nil
+}
+
+// put keeps a block and lets the oldest go. r.mu must be held, or r be new.
+func (r *ranges) put(index int64, block []byte) {
+	r.blocks[index] = block
+	r.recent = append(r.recent, index)
+	if len(r.recent) > maxBlocks {
+		delete(r.blocks, r.recent[0])
+		r.recent = r.recent[1:]
+	}
+}
+
+func (r *ranges) touch(index int64) {
+	for i, have := range r.recent {
+		if have == index {
+			r.recent = append(append(r.recent[:i:i], r.recent[i+1:]...), index)
+			return
+		}
+	}
+}
+
+// get makes one range request and checks that the answer is what was asked for:
+// the same file as before, from byte from (-1: whatever the server says, for the
+// first request), want bytes long (0: unknown).
+func (r *ranges) get(spec string, from, want int64) ([]byte, error) {
+	if r.total > maxPartial {
+		return nil, &SizeError{URL: r.file.URL, Limit: maxPartial}
+	}
+	req, err := retryablehttp.NewRequestWithContext(r.ctx, http.MethodGet, r.file.URL, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept-Encoding", "identity")
+	req.Header.Set("Range", spec)
+	var data []byte
+	req.SetResponseHandler(func(resp *http.Response) error {
+		defer resp.Body.Close()
+		if err := checkStatus(resp, r.file.NotFound, http.StatusOK, http.StatusPartialContent); err != nil {
+			return err
+		}
+		if resp.StatusCode == http.StatusOK {
+			return fmt.Errorf("%w (%w)", errNoRanges, errFinal)
+		}
+		start, end, size, err := parseContentRange(resp.Header.Get("Content-Range"))
+		if err != nil {
+			return err
+		}
+		if err := r.same(resp, size); err != nil {
+			return err
+		}
+		if (from >= 0 && start != from) || (want > 0 && end-start+1 != want) || end-start >= maxRun*blockSize {
+			return fmt.Errorf("%w: asked for %s, got %s", errFinal, spec, resp.Header.Get("Content-Range"))
+		}
+		if data, err = readAll(resp, end-start+1); err != nil {
+			return err
+		}
+		if int64(len(data)) != end-start+1 {
+			return io.ErrUnexpectedEOF
+		}
+		return nil
+	})
+	if _, err := r.c.http.Do(req); err != nil {
+		return nil, err
+	}
+	r.total += int64(len(data))
+	return data, nil
+}
+
+// same checks that an answer is about the file that the first one was about.
+func (r *ranges) same(resp *http.Response, size int64) error {
+	etag := resp.Header.Get("ETag")
+	if r.size == 0 {
+		if r.file.Size > 0 && size != r.file.Size {
+			return fmt.Errorf("%w: the file has %d bytes, the registry says %d", errFinal, size, r.file.Size)
+		}
+		r.size, r.etag = size, etag
+	}
+	if size != r.size || etag != r.etag {
+		return fmt.Errorf("%w: the file changed while it was read", errFinal)
+	}
+	return nil
+}
+
+// parseContentRange reads "bytes START-END/SIZE" (RFC 9110, 14.4).
+func parseContentRange(s string) (start, end, size int64, err error) {
+	var rest string
+	n, _ := fmt.Sscanf(s, "bytes %d-%d/%d%s", &start, &end, &size, &rest)
+	if n != 3 || strings.ContainsAny(s, "+ \t") && strings.Count(s, " ") != 1 || start < 0 || end < start || end >= size {
+		return 0, 0, 0, fmt.Errorf("%w: Content-Range %.100q", errFinal, s)
+	}
+	return start, end, size, nil
+}

@@ -1,0 +1,254 @@
+// Package pypi asks PyPI, or an index that speaks the same: the Simple API in
+// JSON (PEP 503, 691, 700, 792) for releases and files, the Integrity API
+// (PEP 740) for who published them.
+//
+// Provenance is taken as the index states it: PyPI verifies attestations when it
+// accepts them, and Lockkeeper does not verify their signatures anew. Files are
+// fetched only from configured hosts, whatever the index names.
+package pypi
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/registry"
+	"github.com/lockkeeper/lockkeeper/registry/fetch"
+	"golang.org/x/sync/errgroup"
+)
+
+// The public index.
+const (
+	defaultPyPI  = "https://pypi.org"
+	defaultFiles = "https://files.pythonhosted.org"
+)
+
+const (
+	maxProject     = 128 << 20 // bytes of one project's list of files
+	maxProvenance  = 8 << 20   // bytes of one file's provenance
+	parallelChecks = 6         // provenance requests at a time for one call
+	simpleJSON     = "application/vnd.pypi.simple.v1+json"
+)
+
+// Config of a Client. The zero value asks the public index.
+type Config struct {
+	// PyPI is the base URL under which "/simple/" and "/integrity/" lie; Files is
+	// where the files are. Default: the public ones.
+	PyPI, Files string
+	// WholeWheel is the largest wheel, in bytes, that is downloaded whole and
+	// checked; of larger ones only the parts that are read are fetched, and no
+	// digest covers those. Default: 8 MiB.
+	WholeWheel int64
+	// MaxFile bounds a whole download, in bytes: sdists, and wheels from a server
+	// that has no range requests. Default: 512 MiB.
+	MaxFile int64
+	// Budget is waited for before each request for metadata. Default: none, since
+	// PyPI asks for none.
+	Budget fetch.Budget
+	// Fetch holds what concerns HTTP: User-Agent, cache directory, retries.
+	Fetch fetch.Config
+}
+
+// Client is a registry.Client for PyPI.
+type Client struct {
+	pypi                string
+	wholeWheel, maxFile int64
+	budget              fetch.Budget
+	fetch               *fetch.Client
+}
+
+var _ registry.Client = (*Client)(nil)
+
+// New checks cfg and returns a client that contacts its two hosts alone.
+func New(cfg Config) (*Client, error) {
+	base, err := fetch.Base(cmp.Or(cfg.PyPI, defaultPyPI))
+	if err != nil {
+		return nil, err
+	}
+	files := cfg.Files
+	if files == "" {
+		files = defaultFiles
+		if cfg.PyPI != "" {
+			files = base // an index of one's own has nothing to do with the public files
+		}
+	}
+	c := &Client{
+		pypi: base, budget: cfg.Budget,
+		wholeWheel: cmp.Or(cfg.WholeWheel, 8<<20), maxFile: cmp.Or(cfg.MaxFile, 512<<20),
+	}
+	if c.wholeWheel < 0 || c.maxFile < 0 {
+		return nil, errors.New("pypi: sizes must not be negative")
+	}
+	c.fetch, err = fetch.New(cfg.Fetch, base, files)
+	return c, err
+}
+
+// projectName is the form of PEP 508 after normalisation by PEP 503.
+var projectName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,212}[a-z0-9])?$`)
+
+var separators = regexp.MustCompile(`[-_.]+`)
+
+// NormalName is a project's name in the form of PEP 503: lower case, runs of
+// "-", "_" and "." as one "-".
+func NormalName(name string) string {
+	return strings.ToLower(separators.ReplaceAllString(name, "-"))
+}
+
+// checkName returns the normal form of a name that may go into a URL.
+func checkName(name string) (string, error) {
+	n := NormalName(name)
+	if !projectName.MatchString(n) {
+		return "", fmt.Errorf("project name %.80q: want letters, digits, -, _ and .", name)
+	}
+	return n, nil
+}
+
+// Project reads the project's page of the Simple API and groups its files into
+// releases, oldest upload first. A version is spelled as its first file spells
+// it, in PEP 440's normal form.
+func (c *Client) Project(ctx context.Context, name string) (*registry.Project, error) {
+	p, err := c.simple(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return &p.Project, nil
+}
+
+func (c *Client) simple(ctx context.Context, name string) (*project, error) {
+	n, err := checkName(name)
+	if err != nil {
+		return nil, err
+	}
+	address := c.pypi + "/simple/" + n + "/"
+	data, err := c.fetch.Get(ctx, fetch.Request{URL: address, Accept: simpleJSON, Limit: maxProject, Budget: c.budget})
+	if err != nil {
+		return nil, fmt.Errorf("project %s: %w", n, err)
+	}
+	base, err := url.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("project %s: %w", n, err)
+	}
+	p, err := parseSimple(n, base, data)
+	if err != nil {
+		return nil, fmt.Errorf("project %s: %w; the index must serve the Simple API in JSON (PEP 691)", n, err)
+	}
+	return p, nil
+}
+
+// Publications asks for the provenance of every file of the given versions that
+// announces one. A release without any has an unknown publisher: PyPI does not
+// show who uploaded a file. Version is spelled as it was asked for.
+func (c *Client) Publications(ctx context.Context, name string, versions []string) ([]registry.Publication, error) {
+	if len(versions) == 0 {
+		return nil, nil
+	}
+	p, err := c.simple(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	type slot struct {
+		release *registry.Release
+		files   []provenance
+		version string
+	}
+	var slots []slot
+	for _, v := range versions {
+		if r := p.Release(v); r != nil {
+			slots = append(slots, slot{release: r, files: make([]provenance, len(r.Artifacts)), version: v})
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelChecks)
+	for _, s := range slots {
+		for i, a := range s.release.Artifacts {
+			if !a.Attested {
+				continue
+			}
+			group.Go(func() error {
+				var err error
+				s.files[i], err = c.provenance(ctx, p, a)
+				return err
+			})
+		}
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	var out []registry.Publication
+	for _, s := range slots {
+		out = append(out, conclude(s.version, s.release, s.files))
+	}
+	return out, nil
+}
+
+// provenance asks for one file. A provenance that was announced and is not there
+// counts as none.
+func (c *Client) provenance(ctx context.Context, p *project, a registry.Artifact) (provenance, error) {
+	address := fmt.Sprintf("%s/integrity/%s/%s/%s/provenance",
+		c.pypi, p.Name, url.PathEscape(p.spelling(a)), url.PathEscape(a.Filename))
+	data, err := c.fetch.Get(ctx, fetch.Request{
+		URL: address, Accept: "application/vnd.pypi.integrity.v1+json", Limit: maxProvenance, Budget: c.budget,
+	})
+	if errors.Is(err, registry.ErrNotFound) {
+		return provenance{}, nil
+	}
+	if err != nil {
+		return provenance{}, fmt.Errorf("provenance of %s: %w", a.Filename, err)
+	}
+	found, err := parseProvenance(data)
+	if err != nil {
+		return provenance{}, fmt.Errorf("provenance of %s: %w", a.Filename, err)
+	}
+	return found, nil
+}
+
+// conclude makes one statement of what the files of a release say.
+func conclude(version string, r *registry.Release, files []provenance) registry.Publication {
+	out := registry.Publication{Version: version, Published: r.Published}
+	attested, agreed := 0, true
+	var first *provenance
+	for i := range files {
+		f := &files[i]
+		if !f.attested {
+			continue
+		}
+		attested++
+		if first == nil {
+			first = f
+		}
+		agreed = agreed && f.agreed && f.identity == first.identity
+	}
+	if first == nil {
+		return out
+	}
+	out.Attested = attested == len(files)
+	out.Mixed = !out.Attested || !agreed
+	if agreed {
+		out.Publisher = first.publisher
+	}
+	return out
+}
+
+// Open downloads sdists, and wheels up to Config.WholeWheel, and checks their
+// digest; larger wheels, and those whose size is not known, are read by ranges.
+func (c *Client) Open(ctx context.Context, a registry.Artifact) (*registry.Blob, error) {
+	f := fetch.File{URL: a.URL, Digest: a.Digest, Limit: c.maxFile, Size: a.Size}
+	var blob *registry.Blob
+	var err error
+	switch {
+	case a.Kind == registry.Wheel && (a.Size <= 0 || a.Size > c.wholeWheel):
+		blob, err = c.fetch.Ranges(ctx, f)
+	case a.Kind == registry.Wheel || a.Kind == registry.Sdist:
+		blob, err = c.fetch.Whole(ctx, f)
+	default:
+		err = fmt.Errorf("PyPI has no %q", a.Kind)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("file %.200q: %w", a.Filename, err)
+	}
+	return blob, nil
+}
