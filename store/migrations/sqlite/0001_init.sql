@@ -77,23 +77,26 @@ CREATE INDEX facts_made_at ON facts (made_at);
 -- that a generation never comes twice.
 CREATE TABLE dirty (
     key        TEXT   NOT NULL PRIMARY KEY,
-    generation BIGINT NOT NULL, -- counts events and runs
-    job        TEXT   NOT NULL, -- the newest event, JSON
-    failures   BIGINT NOT NULL DEFAULT 0, -- in a row
-    last_error TEXT   NOT NULL DEFAULT ''
+    events     BIGINT NOT NULL,           -- so far
+    done       BIGINT NOT NULL DEFAULT 0, -- events that a run which went well began after
+    generation BIGINT NOT NULL DEFAULT 0, -- of the newest run; counts runs begun
+    failures   BIGINT NOT NULL DEFAULT 0, -- of runs, in a row
+    job        TEXT   NOT NULL            -- the newest event, JSON
 );
 
--- Comments that wait for the next run to finish.
+CREATE INDEX dirty_undone ON dirty (key) WHERE events > done;
+
+-- Comments that no run has dealt with yet.
 CREATE TABLE dirty_comments (
     key        TEXT   NOT NULL,
     comment_id BIGINT NOT NULL,
-    generation BIGINT NOT NULL,
+    event      BIGINT NOT NULL, -- dirty.events when it came
     PRIMARY KEY (key, comment_id)
 );
 
 -- +goose Down
 DROP TABLE dirty_comments;
-DROP TABLE dirty;
+DROP TABLE dirty; -- and its index
 DROP TABLE facts;
 DROP TABLE handled;
 DROP TABLE scans;

@@ -1,0 +1,332 @@
+// Package queue keeps jobs until they are done. A job says that something is
+// dirty: a pull request, a branch, a merge group. It carries no instructions,
+// since whoever works it reads everything anew, and so the order of events never
+// matters.
+//
+// It promises that for each Put that returned without error, a run which began
+// after it ends without error, whatever dies in between; that many events about
+// one thing need few runs, one at a time but for a run that outlives its time;
+// and that each run has a larger generation than all runs about the same thing
+// before it.
+//
+// River is the engine, and this package its only importer. Its unique jobs must
+// count the running ones, so an event that arrives during a run would be dropped
+// as a duplicate. Therefore events are counted in a table of our own: a run
+// notes the count when it begins, and its job is complete only if, in the same
+// transaction, the count is still that one. Otherwise it runs again.
+package queue
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
+	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/store"
+)
+
+// Kind says what a job is about.
+type Kind string
+
+const (
+	Pull       Kind = "pull"        // pull request Pull
+	Branch     Kind = "branch"      // the branch Ref was pushed to
+	MergeGroup Kind = "merge-group" // the merge queue wants to know about SHA
+)
+
+// Job says that something is dirty. Kind, RepoID and what Kind names identify
+// it; the rest is as the newest event had it, and a hint.
+type Job struct {
+	Kind         Kind   `json:"kind"`
+	Installation int64  `json:"installation"`
+	RepoID       int64  `json:"repo_id"`
+	Owner        string `json:"owner"`
+	Repo         string `json:"repo"`
+
+	Pull int    `json:"pull,omitempty"` // number, for Pull
+	Ref  string `json:"ref,omitempty"`  // branch without refs/heads/, for Branch and MergeGroup (its base)
+	SHA  string `json:"sha,omitempty"`  // commit, for MergeGroup
+
+	// Comment is the id of a new comment on the pull request; 0 for other events.
+	// All of them reach the run, in Attempt.Comments, however events coalesce.
+	Comment int64 `json:"-"`
+	// Background: nobody waits for it. Other jobs go first.
+	Background bool `json:"background,omitempty"`
+}
+
+// Attempt is one run of a job.
+type Attempt struct {
+	// Generation is larger for each later run about the same thing, retries
+	// included, across restarts. store.PutScan refuses what an older one brings.
+	Generation int64
+	// Number is 1 for the first attempt and counts failures in a row.
+	Number int
+	// Comments that no run has dealt with, in the order in which they came. A run
+	// that fails finds them again.
+	Comments []int64
+}
+
+// Work does one job. An error has it tried again, after a second and then twice as
+// long each time, or when the error says (see RetryAt); so does a panic. It must
+// return soon after ctx is done.
+type Work func(ctx context.Context, j Job, attempt Attempt) error
+
+// Config of a Queue. The zero value works.
+type Config struct {
+	// MaxWorkers is how many jobs run at a time. A scan mostly waits for the
+	// network. Default: 8.
+	MaxWorkers int
+	// JobTimeout is how long a run may take before its context is done. A run that
+	// does not heed that holds its worker, and two minutes later the job runs a
+	// second time beside it. Default: 10 minutes.
+	JobTimeout time.Duration
+	// DrainTimeout is how long Stop lets runs finish before it ends their contexts
+	// and puts their jobs back. Default: 20 seconds.
+	DrainTimeout time.Duration
+	// RetryFirst and RetryMost are the first and the longest wait after a failure;
+	// each is up to a quarter longer by chance. Defaults: 1 second, 60 seconds.
+	RetryFirst, RetryMost time.Duration
+}
+
+const (
+	fetchCooldown = 10 * time.Millisecond  // bounds throughput to MaxWorkers / fetchCooldown
+	fetchPoll     = 500 * time.Millisecond // when a notification was missed or a wait ends
+	keepCompleted = time.Hour
+	rescueAfter   = 2 * time.Minute // beyond JobTimeout
+	// Failures are counted here, not by River, which would give up. It counts only
+	// runs that could not even reach the database.
+	maxAttempts = math.MaxInt16
+	maxKey      = 512 // bytes; a branch's name is at most 255
+
+	byPeople, byNobody = 1, 3 // River's priorities, 1 first
+)
+
+// Queue is River with our count of events beside it. All methods may be used at
+// the same time.
+type Queue struct {
+	db     *sql.DB
+	client *river.Client[*sql.Tx]
+	work   Work
+	config Config
+	log    zerolog.Logger
+
+	stopOnce sync.Once
+	stopped  chan struct{} // closed once Stop was called
+	sweeper  sync.WaitGroup
+}
+
+// New prepares the queue in the database of s, where it makes River's tables. No
+// job runs before Start. The logger comes from ctx. With SQLite only one process
+// at a time may have a queue on the database.
+func New(ctx context.Context, s *store.Store, work Work, config Config) (*Queue, error) {
+	config = config.withDefaults()
+	q := &Queue{db: s.DB(), work: work, config: config, log: *zerolog.Ctx(ctx), stopped: make(chan struct{})}
+	driver := riversqlite.New(q.db)
+	logger := riverLogger(q.log)
+	migrator, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: logger})
+	if err != nil {
+		return nil, fmt.Errorf("prepare queue: %w", err)
+	}
+	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return nil, fmt.Errorf("prepare queue: migrate: %w", err)
+	}
+	workers := river.NewWorkers()
+	if err := river.AddWorkerSafely(workers, &worker{queue: q}); err != nil {
+		return nil, fmt.Errorf("prepare queue: %w", err)
+	}
+	q.client, err = river.NewClient(driver, &river.Config{
+		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: config.MaxWorkers}},
+		Workers:                     workers,
+		Logger:                      logger,
+		FetchCooldown:               fetchCooldown,
+		FetchPollInterval:           fetchPoll,
+		JobTimeout:                  config.JobTimeout,
+		RescueStuckJobsAfter:        config.JobTimeout + rescueAfter,
+		SoftStopTimeout:             config.DrainTimeout,
+		MaxAttempts:                 maxAttempts,
+		RetryPolicy:                 retryPolicy{config},
+		CompletedJobRetentionPeriod: keepCompleted,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("prepare queue: %w", err)
+	}
+	return q, nil
+}
+
+func (c Config) withDefaults() Config {
+	orElse := func(d *time.Duration, value time.Duration) {
+		if *d <= 0 {
+			*d = value
+		}
+	}
+	if c.MaxWorkers <= 0 {
+		c.MaxWorkers = 8
+	}
+	orElse(&c.JobTimeout, 10*time.Minute)
+	orElse(&c.DrainTimeout, 20*time.Second)
+	orElse(&c.RetryFirst, time.Second)
+	orElse(&c.RetryMost, 60*time.Second)
+	return c
+}
+
+// Put notes that something is dirty. When it returns nil, that is committed; on
+// an error nothing is, and the sender must try again.
+func (q *Queue) Put(ctx context.Context, j Job) error {
+	key, err := j.key()
+	if err != nil {
+		return fmt.Errorf("queue job: %w", err)
+	}
+	tx, err := q.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("queue %s: %w", key, err)
+	}
+	defer tx.Rollback() // does nothing after Commit
+	if err := q.putTx(ctx, tx, key, j); err != nil {
+		return fmt.Errorf("queue %s: %w", key, err)
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("queue %s: %w", key, err)
+	}
+	return nil
+}
+
+func (q *Queue) putTx(ctx context.Context, tx *sql.Tx, key string, j Job) error {
+	data, err := json.Marshal(j)
+	if err != nil {
+		return err
+	}
+	var event int64
+	if err := tx.QueryRowContext(ctx, `
+		INSERT INTO dirty (key, events, job) VALUES ($1, 1, $2)
+		ON CONFLICT (key) DO UPDATE SET events = dirty.events + 1, job = excluded.job
+		RETURNING events`, key, string(data)).Scan(&event); err != nil {
+		return err
+	}
+	if j.Comment != 0 {
+		if _, err := tx.ExecContext(ctx, `
+			INSERT INTO dirty_comments (key, comment_id, event) VALUES ($1, $2, $3)
+			ON CONFLICT (key, comment_id) DO NOTHING`, key, j.Comment, event); err != nil {
+			return err
+		}
+	}
+	priority := byPeople
+	if j.Background {
+		priority = byNobody
+	}
+	return q.insertTx(ctx, tx, key, priority)
+}
+
+// insertTx sees to it that a job for key exists, of at least that priority.
+func (q *Queue) insertTx(ctx context.Context, tx *sql.Tx, key string, priority int) error {
+	inserted, err := q.client.InsertTx(ctx, tx, args{Key: key}, &river.InsertOpts{
+		Priority: priority,
+		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
+			rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable,
+			rivertype.JobStateRunning, rivertype.JobStateScheduled,
+		}},
+	})
+	if err != nil {
+		return err
+	}
+	if inserted.UniqueSkippedAsDuplicate && inserted.Job.Priority > priority {
+		// Somebody waits now for what was queued in the background.
+		_, err = tx.ExecContext(ctx, `UPDATE river_job SET priority = $1 WHERE id = $2`, priority, inserted.Job.ID)
+	}
+	return err
+}
+
+// key identifies what j is about.
+func (j Job) key() (string, error) {
+	var what string
+	switch {
+	case j.RepoID <= 0:
+		return "", fmt.Errorf("%s without a repository", j.Kind)
+	case j.Kind == Pull && j.Pull > 0:
+		what = fmt.Sprint(j.Pull)
+	case j.Kind == Branch && j.Ref != "":
+		what = j.Ref
+	case j.Kind == MergeGroup && j.SHA != "":
+		what = j.SHA
+	default:
+		return "", fmt.Errorf("kind %q of repository %d does not say about what", j.Kind, j.RepoID)
+	}
+	if j.Comment != 0 && j.Kind != Pull {
+		return "", fmt.Errorf("a comment on a %s of repository %d: only pull requests have them", j.Kind, j.RepoID)
+	}
+	key := fmt.Sprintf("%s:%d:%s", j.Kind, j.RepoID, what)
+	if len(key) > maxKey {
+		return "", fmt.Errorf("%s of repository %d has a name of %d bytes, more than %d", j.Kind, j.RepoID, len(what), maxKey)
+	}
+	return key, nil
+}
+
+// Start begins to run jobs. Those that a dead process was running go first: with
+// one process on the database nobody else can be at them. Only Stop ends it; the
+// end of ctx does not.
+func (q *Queue) Start(ctx context.Context) error {
+	result, err := q.db.ExecContext(ctx, `UPDATE river_job SET state = 'available' WHERE state = 'running' AND kind = $1`, args{}.Kind())
+	if err != nil {
+		return fmt.Errorf("start queue: put back interrupted jobs: %w", err)
+	}
+	if rows, err := result.RowsAffected(); err == nil && rows > 0 {
+		q.log.Info().Int64("jobs", rows).Msg("put back jobs that were interrupted")
+	}
+	if err := q.sweep(ctx); err != nil {
+		return fmt.Errorf("start queue: %w", err)
+	}
+	if err := q.client.Start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("start queue: %w", err)
+	}
+	q.sweeper.Go(func() { q.sweepUntilStopped(context.WithoutCancel(ctx)) })
+	return nil
+}
+
+// Stop starts no more jobs and waits for those that run. After
+// Config.DrainTimeout, or once ctx is done, their contexts end and the jobs are
+// put back. It returns an error if some do not heed that either; they run again
+// after the next Start. A stopped queue still takes jobs, but is not started
+// again.
+func (q *Queue) Stop(ctx context.Context) error {
+	q.stopOnce.Do(func() { close(q.stopped) })
+	q.sweeper.Wait()
+	err := q.client.Stop(ctx)
+	if err == nil {
+		return nil
+	}
+	const grace = 5 * time.Second
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	if err := q.client.StopAndCancel(last); err != nil {
+		return fmt.Errorf("stop queue: jobs still run %s after their contexts ended: %w", grace, err)
+	}
+	return nil
+}
+
+// Stats counts jobs, for metrics.
+type Stats struct {
+	Waiting int // for a worker, or for their next attempt
+	Running int
+	Failing int // things whose last run failed; part of Waiting or Running
+}
+
+// Stats counts jobs now.
+func (q *Queue) Stats(ctx context.Context) (Stats, error) {
+	var s Stats
+	err := q.db.QueryRowContext(ctx, `SELECT
+		(SELECT COUNT(*) FROM river_job WHERE kind = $1 AND state IN ('available', 'pending', 'retryable', 'scheduled')),
+		(SELECT COUNT(*) FROM river_job WHERE kind = $1 AND state = 'running'),
+		(SELECT COUNT(*) FROM dirty WHERE failures > 0)`, args{}.Kind()).Scan(&s.Waiting, &s.Running, &s.Failing)
+	if err != nil {
+		return Stats{}, fmt.Errorf("count jobs: %w", err)
+	}
+	return s, nil
+}
