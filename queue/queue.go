@@ -41,6 +41,7 @@ const (
 	Pull       Kind = "pull"        // pull request Pull
 	Branch     Kind = "branch"      // the branch Ref was pushed to
 	MergeGroup Kind = "merge-group" // the merge queue wants to know about SHA
+	Commit     Kind = "commit"      // the check of the commit SHA is asked for again
 )
 
 // Job says that something is dirty. Kind, RepoID and what Kind names identify
@@ -53,8 +54,9 @@ type Job struct {
 	Repo         string `json:"repo"`
 
 	Pull int    `json:"pull,omitempty"` // number, for Pull
-	Ref  string `json:"ref,omitempty"`  // branch without refs/heads/, for Branch and MergeGroup (its base)
-	SHA  string `json:"sha,omitempty"`  // commit, for MergeGroup
+	Ref  string `json:"ref,omitempty"`  // branch, for Branch and MergeGroup
+	Base string `json:"base,omitempty"` // base branch, for MergeGroup
+	SHA  string `json:"sha,omitempty"`  // commit, for MergeGroup and Commit
 
 	// Comment is the id of a new comment on the pull request; 0 for other events.
 	// All of them reach the run, in Attempt.Comments, however events coalesce.
@@ -254,7 +256,7 @@ func (j Job) key() (string, error) {
 		what = fmt.Sprint(j.Pull)
 	case j.Kind == Branch && j.Ref != "":
 		what = j.Ref
-	case j.Kind == MergeGroup && j.SHA != "":
+	case (j.Kind == MergeGroup || j.Kind == Commit) && j.SHA != "":
 		what = j.SHA
 	default:
 		return "", fmt.Errorf("kind %q of repository %d does not say about what", j.Kind, j.RepoID)

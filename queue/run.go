@@ -122,7 +122,7 @@ func (q *Queue) begin(ctx context.Context, key string) (run, error) {
 func (q *Queue) call(ctx context.Context, r run) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			q.log.Error().Str("job", r.key).Interface("panic", value).Bytes("stack", debug.Stack()).Msg("job panicked")
+			q.log.Error().Str("job", r.key).Str("panic", fmt.Sprint(value)).Bytes("stack", debug.Stack()).Msg("job panicked")
 			err = fmt.Errorf("panic: %v", value)
 		}
 	}()
