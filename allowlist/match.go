@@ -174,16 +174,15 @@ func (e Entry) name() string {
 	return fmt.Sprintf("the allow entry at line %d", e.Line)
 }
 
-// provenance is ", signed off by alice in #812", as far as the entry says.
+// provenance is " (signed off by alice in #812)", as far as the entry says.
 func (e Entry) provenance() string {
-	var s string
-	if e.SignedOffBy != "" {
-		s = ", signed off by " + e.SignedOffBy
-		if e.SignedOffIn != "" {
-			s += " in " + e.SignedOffIn
-		}
+	switch {
+	case e.SignedOffBy == "":
+		return ""
+	case e.SignedOffIn == "":
+		return fmt.Sprintf(" (signed off by %s)", e.SignedOffBy)
 	}
-	return s
+	return fmt.Sprintf(" (signed off by %s in %s)", e.SignedOffBy, e.SignedOffIn)
 }
 
 // key holds all that Admits reads of e, in a form that equal entries share.

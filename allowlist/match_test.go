@@ -83,7 +83,7 @@ func TestAdmits(t *testing.T) {
 		{"last day", "expires = 2026-05-22\nany = true", ordinary, true, ""},
 		{"the day after", "expires = 2026-05-21\nany = true", ordinary, false, "expired on 2026-05-21"},
 		{"no aspect", `may = []`, Subject{Package: ring("0.17.8")}, false, ""},
-		{"signed", "may = ['compile', 'run:perl']\nsigned-off-by = 'alice'\nsigned-off-in = '#812'", ordinary, true, ", signed off by alice in #812"},
+		{"signed", "may = ['compile', 'run:perl']\nsigned-off-by = 'alice'\nsigned-off-in = '#812'", ordinary, true, " (signed off by alice in #812)"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			l, err := Parse(Path, []byte("[[allow]]\npackage = 'cargo/ring'\n"+test.entry+"\n"), nil)

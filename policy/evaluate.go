@@ -37,7 +37,7 @@ type Verdict string
 const (
 	SignOff  Verdict = "sign-off"
 	Reject   Verdict = "reject"
-	Withdraw Verdict = "withdraw" // takes back one's own earlier verdict; an administrator's takes back everybody's
+	Withdraw Verdict = "withdraw" // takes back one's own earlier verdict; an administrator's takes back everybody's rejections too
 )
 
 // Statement is one verdict of one person about one finding, never changed once
@@ -74,13 +74,15 @@ type Input struct {
 	// blocks and the conclusion is neutral.
 	Onboarded bool
 
-	// Author opened the pull request. Zero for a scan at the command line.
+	// Author opened the pull request. Zero for a scan at the command line, where
+	// no sign-off counts: anybody could be the author.
 	Author Person
 	// Contributors are the IDs of authors, committers and co-authors of commits of
 	// the pull request that touch a watched file.
 	Contributors []int64
 	// Unresolved are such commits whose author is no known account. Any of them
 	// makes every sign-off count for nothing: its author could be the one who signs.
+	// Rejections count all the same.
 	Unresolved []string
 	// People are those who made Statements or Approvals, by ID. Somebody who is
 	// missing here has no rights.
@@ -133,6 +135,9 @@ type Outcome struct {
 	Entry *allowlist.Entry
 	// SignedBy are the reviewers whose sign-offs count, RejectedBy those who said no.
 	SignedBy, RejectedBy []Statement
+	// Refused says for each verdict or approval that was made and does not count why
+	// it does not, in a sentence that names the person.
+	Refused []string
 	// Missing is how many more sign-offs it needs.
 	Missing int
 }

@@ -1,0 +1,199 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/allowlist"
+)
+
+// Evaluate decides. It is pure and total: the same input gives the same decision,
+// and every input gives one.
+//
+// Each finding gets its level from the base branch's policy. One at the level
+// block stays blocked whatever anybody says. One that needs a sign-off gets it
+// from an entry of the base branch's allowlist, or from as many reviewers as the
+// policy asks for, each by a sign-off of exactly this finding or by approving the
+// pull request's own allowlist where that admits it. One reviewer who rejects
+// outweighs all of that.
+func Evaluate(in Input) Decision {
+	e := newElectorate(in)
+	d := Decision{Reviewers: e.words()}
+	byFinding := make(map[lockkeeper.Digest][]Statement)
+	for _, s := range in.Statements {
+		byFinding[s.Finding] = append(byFinding[s.Finding], s)
+	}
+	for _, f := range in.Findings {
+		level, why := in.Policy.LevelFor(f)
+		if level == OffLevel {
+			continue
+		}
+		o := Outcome{Finding: f, Digest: f.Digest(), Level: level, Why: []string{why}}
+		switch level {
+		case WarnLevel:
+			o.State = Warned
+		case BlockLevel:
+			e.block(&o, byFinding[o.Digest])
+		default:
+			e.ask(&o, byFinding[o.Digest])
+		}
+		d.Outcomes = append(d.Outcomes, o)
+	}
+	order := []State{Blocked, Rejected, Open, Signed, Admitted, Warned}
+	slices.SortStableFunc(d.Outcomes, func(a, b Outcome) int { return slices.Index(order, a.State) - slices.Index(order, b.State) })
+	d.Notes = notes(in, d.Outcomes)
+	switch {
+	case !in.Onboarded:
+		d.Conclusion = Neutral
+	case d.Count(Blocked, Rejected) > 0:
+		d.Conclusion = Failure
+	case d.Count(Open) > 0:
+		d.Conclusion = ActionRequired
+	default:
+		d.Conclusion = Success
+	}
+	return d
+}
+
+// block decides a finding that nobody can accept.
+func (e *electorate) block(o *Outcome, statements []Statement) {
+	o.State = Blocked
+	o.Why = append(o.Why, "nobody can sign this off; change the lockfile, or the policy on the base branch")
+	b := e.count(statements)
+	o.RejectedBy = b.rejected
+	for _, s := range b.signed {
+		b.refuse(s.By, fmt.Sprintf("the sign-off of %s does not count: this finding is blocked", s.Login))
+	}
+	o.Refused = b.refusals()
+}
+
+// ask decides a finding that needs a sign-off.
+func (e *electorate) ask(o *Outcome, statements []Statement) {
+	subject := o.Finding.AllowSubject()
+	entry, reasons := e.in.Allowlist.Admitting(subject, e.in.Now)
+	o.Why = append(o.Why, reasons...)
+
+	b := e.count(statements)
+	if entry == nil {
+		o.Why = append(o.Why, e.approve(*o, subject, &b)...)
+	}
+	o.SignedBy, o.RejectedBy, o.Refused = b.signed, b.rejected, b.refusals()
+	switch need := e.reviewers.Count - len(o.SignedBy); {
+	case len(o.RejectedBy) > 0:
+		o.State = Rejected
+		for _, s := range o.RejectedBy {
+			o.Why = append(o.Why, "rejected by "+s.Login+because(s.Reason))
+		}
+	case entry != nil:
+		o.State, o.Entry = Admitted, entry
+	case need <= 0:
+		o.State = Signed
+		for _, s := range o.SignedBy {
+			o.Why = append(o.Why, "signed off by "+s.Login+because(s.Reason))
+		}
+	default:
+		o.State, o.Missing = Open, need
+		if len(o.SignedBy) > 0 {
+			o.Why = append(o.Why, fmt.Sprintf("signed off by %s; %d more %s needed", logins(o.SignedBy), need, plural(need, "reviewer is", "reviewers are")))
+		} else {
+			o.Why = append(o.Why, "needs a sign-off by "+e.needed())
+		}
+		if why := e.refusesEverybody(); why != "" && e.in.Author.ID != 0 {
+			o.Why = append(o.Why, "no sign-off counts: "+why)
+		}
+	}
+}
+
+// approve adds to b those who approved the pull request's own allowlist, if that
+// is what would admit the finding, and says what it found.
+func (e *electorate) approve(o Outcome, subject allowlist.Subject, b *ballot) []string {
+	var reason string // what the proposed entry says
+	needsReason := false
+	switch entry, _ := e.in.Proposed.Admitting(subject, e.in.Now); {
+	case entry != nil:
+		reason = entry.Reason
+		needsReason = e.reviewers.ReasonRequired && strings.TrimSpace(reason) == ""
+	case !e.isOwnAllowlist(o.Finding):
+		return nil
+	}
+	var approved []Statement
+	for _, a := range e.in.Approvals {
+		name := e.name(a.By, a.Login)
+		refuse := func(why string) { b.refuse(a.By, fmt.Sprintf("the approval of %s does not count: %s", name, why)) }
+		if b.heard(a.By) {
+			continue // what they said of this very finding is more than an approval
+		}
+		switch why := e.refusesAcceptance(a.By); {
+		case why != "":
+			refuse(why)
+		case e.in.ProposedDigest == "" || a.AllowDigest != e.in.ProposedDigest:
+			refuse("it is for another version of " + allowlist.Path)
+		case needsReason:
+			refuse("the policy asks for a reason, and the entry in " + allowlist.Path + " has none")
+		default:
+			s := Statement{Finding: o.Digest, Verdict: SignOff, By: a.By, Login: name, Reason: reason, Where: a.Where, At: a.At}
+			approved = append(approved, s)
+			b.accept(s)
+		}
+	}
+	if len(approved) > 0 {
+		return []string{"the pull request's own allowlist was approved by " + logins(approved)}
+	}
+	if e.isOwnAllowlist(o.Finding) {
+		return []string{"a reviewer who approves the pull request's own allowlist signs this off as well"}
+	}
+	return []string{"the pull request's own allowlist admits it, once a reviewer approves that file"}
+}
+
+// isOwnAllowlist reports whether f is about the very allowlist that approvals
+// name.
+func (e *electorate) isOwnAllowlist(f Finding) bool {
+	return f.Rule == GuardChanged && f.Lockfile == allowlist.Path && f.Artifact != "" && f.Artifact == e.in.ProposedDigest
+}
+
+// needed is who must still sign off, as far as it is one more than the words of
+// Decision.Reviewers.
+func (e *electorate) needed() string {
+	if e.reviewers.Count == 1 {
+		return e.words()
+	}
+	return fmt.Sprintf("%d of: %s", e.reviewers.Count, e.words())
+}
+
+// notes are about entries for packages that have findings, and about all that
+// the pull request itself would add to the allowlist.
+func notes(in Input, outcomes []Outcome) []string {
+	concerned := make(map[string]bool, len(outcomes))
+	for _, o := range outcomes {
+		concerned[o.Finding.Package.ID()] = true
+	}
+	var notes []string
+	for _, p := range in.Allowlist.Problems(in.Now) {
+		if concerned[p.Entry.Package] {
+			notes = append(notes, p.Message)
+		}
+	}
+	for _, p := range in.Proposed.Problems(in.Now) {
+		if in.Allowlist == nil || !slices.ContainsFunc(in.Allowlist.Entries, p.Entry.Same) {
+			notes = append(notes, "in this pull request's own allowlist, "+p.Message)
+		}
+	}
+	return notes
+}
+
+func because(reason string) string {
+	if strings.TrimSpace(reason) == "" {
+		return ""
+	}
+	return ": " + reason
+}
+
+func logins(statements []Statement) string {
+	names := make([]string, len(statements))
+	for i, s := range statements {
+		names[i] = s.Login
+	}
+	return strings.Join(names, ", ")
+}
