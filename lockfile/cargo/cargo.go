@@ -34,16 +34,9 @@ const maxName = 256
 //
 // Any error is a *lockfile.Error.
 func Parse(path string, data []byte) (*lockfile.Lockfile, error) {
-	if err := lockfile.CheckText(path, data); err != nil {
-		return nil, err
-	}
-	doc, err := tomldoc.Parse(data)
+	doc, err := tomldoc.ParseLockfile(path, data)
 	if err != nil {
-		var syntax *tomldoc.Error
-		if errors.As(err, &syntax) {
-			return nil, &lockfile.Error{Path: path, Line: syntax.Line, Err: syntax.Err}
-		}
-		return nil, &lockfile.Error{Path: path, Err: err}
+		return nil, err
 	}
 	p := parser{file: &lockfile.Lockfile{Path: path, Format: lockfile.Cargo}}
 	if err := p.document(doc); err != nil {

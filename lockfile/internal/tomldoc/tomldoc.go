@@ -16,6 +16,8 @@ import (
 	"fmt"
 
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/lockkeeper/lockkeeper/lockfile"
 )
 
 // Bounds of one document. Real lockfiles stay far below them.
@@ -158,6 +160,24 @@ func Parse(data []byte) (*Table, error) {
 		return nil, r.syntax(err)
 	}
 	return root, nil
+}
+
+// ParseLockfile is Parse behind lockfile.CheckText; any error is a
+// *lockfile.Error.
+func ParseLockfile(path string, data []byte) (*Table, error) {
+	if err := lockfile.CheckText(path, data); err != nil {
+		return nil, err
+	}
+	doc, err := Parse(data)
+	if err != nil {
+		wrapped := &lockfile.Error{Path: path, Err: err}
+		var syntax *Error
+		if errors.As(err, &syntax) {
+			wrapped.Line, wrapped.Err = syntax.Line, syntax.Err
+		}
+		return nil, wrapped
+	}
+	return doc, nil
 }
 
 type reader struct {

@@ -1,0 +1,283 @@
+package python
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/lockfile"
+	"github.com/lockkeeper/lockkeeper/lockfile/internal/tomldoc"
+)
+
+// ParsePoetry reads a poetry.lock of any generation that poetry's
+// packages/locker.py has written: hashes in metadata.hashes (before lock-version
+// 1.0), in metadata.files (1.x) or beside each package (since Poetry 1.3).
+//
+// A registry package without any hash is an entry without Files. In the older
+// generations all versions of one name share one list; a file whose name says
+// that it is of another locked version is left out. A dependency on a name that is
+// locked several times has the entry that alone satisfies it, else none (-1).
+// Marker holds `markers` or the older `marker`; where it is a table, "group:
+// marker" joined by "; ".
+//
+// A file or directory source outside the repository is a URL source, since it is
+// not of the repository's own tree. Unknown keys of a package are errors: they
+// could say where it comes from. Any error is a *lockfile.Error.
+func ParsePoetry(path string, data []byte) (*lockfile.Lockfile, error) {
+	doc, err := tomldoc.ParseLockfile(path, data)
+	if err != nil {
+		return nil, err
+	}
+	p := poetry{file: &lockfile.Lockfile{Path: path, Format: lockfile.Poetry}, names: map[string][]int{}}
+	if err := p.document(doc); err != nil {
+		return nil, err
+	}
+	return p.file, nil
+}
+
+type poetry struct {
+	file         *lockfile.Lockfile
+	names        map[string][]int // entries by canonical name
+	dependencies []*tomldoc.Table // of each entry, may be nil
+}
+
+func (p *poetry) errorf(line int, format string, args ...any) error {
+	return &lockfile.Error{Path: p.file.Path, Line: line, Err: fmt.Errorf(format, args...)}
+}
+
+func (p *poetry) document(doc *tomldoc.Table) error {
+	var packages []tomldoc.Value
+	var metadata *tomldoc.Table
+	for _, pair := range doc.Pairs {
+		v := pair.Value
+		switch {
+		case pair.Key == "package" && v.Kind == tomldoc.Array:
+			packages = v.Elems
+		case pair.Key == "metadata" && v.Kind == tomldoc.TableKind:
+			metadata = v.Table
+		case pair.Key == "extras" && v.Kind == tomldoc.TableKind:
+			// Which packages an extra asks for; they are all locked.
+		case pair.Key == "package" || pair.Key == "metadata" || pair.Key == "extras":
+			return p.errorf(pair.Line, "%q is %s", pair.Key, v.Kind)
+		default:
+			return p.errorf(pair.Line, "unknown key %.80q: this poetry.lock may be newer than Lockkeeper", pair.Key)
+		}
+	}
+	if metadata == nil {
+		return p.errorf(0, "no [metadata]: not a poetry.lock")
+	}
+	if err := p.lockVersion(metadata); err != nil {
+		return err
+	}
+	p.file.Entries = make([]lockfile.Entry, 0, len(packages))
+	for _, v := range packages {
+		if v.Kind != tomldoc.TableKind {
+			return p.errorf(v.Line, "package is %s: want a table", v.Kind)
+		}
+		if err := p.add(v.Table); err != nil {
+			return err
+		}
+	}
+	if err := p.duplicates(); err != nil {
+		return err
+	}
+	for _, key := range []string{"hashes", "files"} {
+		if err := p.sharedFiles(metadata, key); err != nil {
+			return err
+		}
+	}
+	return p.edges()
+}
+
+// lockVersion reads metadata.lock-version: 1.0 to 2.1, or none at all in the
+// oldest files.
+func (p *poetry) lockVersion(metadata *tomldoc.Table) error {
+	v := metadata.Get("lock-version")
+	if v == nil {
+		return nil
+	}
+	major, minor, _ := strings.Cut(v.Text, ".")
+	n, err := strconv.Atoi(minor)
+	known := major == "1" || major == "2" && n <= 1
+	if v.Kind != tomldoc.String || err != nil || n < 0 || !known {
+		return p.errorf(v.Line, "lock-version %.40q is not supported (1.x, 2.0 and 2.1 are)", v.Text)
+	}
+	p.file.Version = v.Text
+	return nil
+}
+
+// poetryKeys are the keys of a package and what they hold. Those that are only
+// checked say nothing about what is installed from where.
+var poetryKeys = map[string]tomldoc.Kind{
+	"name": tomldoc.String, "version": tomldoc.String, "description": tomldoc.String, "category": tomldoc.String,
+	"optional": tomldoc.Bool, "develop": tomldoc.Bool, "python-versions": tomldoc.String, "platform": tomldoc.String,
+	"marker": tomldoc.String, "groups": tomldoc.Array, "files": tomldoc.Array, "dependencies": tomldoc.TableKind,
+	"requirements": tomldoc.TableKind, "extras": tomldoc.TableKind, "source": tomldoc.TableKind,
+}
+
+// add reads one package, edges and shared files aside.
+func (p *poetry) add(t *tomldoc.Table) error {
+	entry := lockfile.Entry{
+		Package: lockkeeper.Package{Ecosystem: lockkeeper.PyPI},
+		Source:  lockfile.Source{Kind: lockfile.Registry},
+		Line:    t.Line,
+	}
+	var dependencies *tomldoc.Table
+	for _, pair := range t.Pairs {
+		v := pair.Value
+		want, known := poetryKeys[pair.Key]
+		if pair.Key == "markers" && (v.Kind == tomldoc.String || v.Kind == tomldoc.TableKind) {
+			want, known = v.Kind, true
+		}
+		if !known {
+			return p.errorf(pair.Line, "unknown key %.80q of a package: this poetry.lock may be newer than Lockkeeper", pair.Key)
+		}
+		if v.Kind != want {
+			return p.errorf(pair.Line, "package key %q is %s: want %s", pair.Key, v.Kind, want)
+		}
+		var err error
+		switch pair.Key {
+		case "name":
+			entry.Package.Name, err = CanonicalName(v.Text)
+		case "version":
+			entry.Package.Version, err = v.Text, checkVersion(v.Text)
+		case "marker", "markers":
+			entry.Marker, err = poetryMarker(v)
+		case "dependencies":
+			dependencies = v.Table
+		case "files":
+			entry.Files, err = p.files(v.Elems)
+		case "source":
+			entry.Source, err = p.source(v.Table)
+		}
+		if err != nil {
+			var located *lockfile.Error
+			if errors.As(err, &located) {
+				return err
+			}
+			return p.errorf(v.Line, "package key %q: %w", pair.Key, err)
+		}
+	}
+	if entry.Package.Name == "" || entry.Package.Version == "" {
+		return p.errorf(t.Line, "package without name or version")
+	}
+	p.names[entry.Package.Name] = append(p.names[entry.Package.Name], len(p.file.Entries))
+	p.file.Entries = append(p.file.Entries, entry)
+	p.dependencies = append(p.dependencies, dependencies)
+	return nil
+}
+
+func poetryMarker(v tomldoc.Value) (string, error) {
+	if v.Kind == tomldoc.String {
+		return v.Text, checkText(v.Text, maxText)
+	}
+	var parts []string
+	for _, pair := range v.Table.Pairs {
+		if pair.Value.Kind != tomldoc.String {
+			return "", fmt.Errorf("marker of group %.80q is %s", pair.Key, pair.Value.Kind)
+		}
+		parts = append(parts, pair.Key+": "+pair.Value.Text)
+	}
+	text := strings.Join(parts, "; ")
+	return text, checkText(text, maxText)
+}
+
+// files reads [{file = NAME, hash = "sha256:HEX"}].
+func (p *poetry) files(elems []tomldoc.Value) ([]lockfile.File, error) {
+	files := make([]lockfile.File, 0, len(elems))
+	for _, elem := range elems {
+		if elem.Kind != tomldoc.TableKind {
+			return nil, p.errorf(elem.Line, "file is %s: want a table", elem.Kind)
+		}
+		var f lockfile.File
+		for _, pair := range elem.Table.Pairs {
+			v := pair.Value
+			var err error
+			switch {
+			case v.Kind != tomldoc.String:
+				err = fmt.Errorf("is %s", v.Kind)
+			case pair.Key == "file":
+				f.Name, err = v.Text, checkFileName(v.Text)
+			case pair.Key == "hash":
+				f.Digest, err = digest(v.Text)
+			case pair.Key == "url":
+				f.URL, err = v.Text, checkURL(v.Text)
+			default:
+				err = errors.New("unknown key: this poetry.lock may be newer than Lockkeeper")
+			}
+			if err != nil {
+				return nil, p.errorf(v.Line, "file key %.80q: %w", pair.Key, err)
+			}
+		}
+		if f.Digest == "" || f.Name == "" {
+			return nil, p.errorf(elem.Line, "file without name or hash")
+		}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
+// source reads [package.source].
+func (p *poetry) source(t *tomldoc.Table) (lockfile.Source, error) {
+	values := map[string]string{}
+	for _, pair := range t.Pairs {
+		switch pair.Key {
+		case "type", "url", "reference", "resolved_reference", "subdirectory":
+		default:
+			return lockfile.Source{}, p.errorf(pair.Line, "unknown key %.80q of a source: this poetry.lock may be newer than Lockkeeper", pair.Key)
+		}
+		if pair.Value.Kind != tomldoc.String {
+			return lockfile.Source{}, p.errorf(pair.Line, "source key %q is %s", pair.Key, pair.Value.Kind)
+		}
+		if err := checkText(pair.Value.Text, maxURL); err != nil {
+			return lockfile.Source{}, p.errorf(pair.Line, "source key %q: %w", pair.Key, err)
+		}
+		values[pair.Key] = pair.Value.Text
+	}
+	address := values["url"]
+	if address == "" {
+		return lockfile.Source{}, p.errorf(t.Line, "source without url")
+	}
+	switch values["type"] {
+	case "legacy":
+		return registrySource(address), checkURL(address)
+	case "git":
+		return p.gitSource(t, values)
+	case "url":
+		return lockfile.Source{Kind: lockfile.URL, URL: address, Reference: subdirectory(values["subdirectory"])}, checkURL(address)
+	case "file", "directory":
+		source := localSource(p.file.Path, address)
+		source.Reference = subdirectory(values["subdirectory"])
+		return source, nil
+	}
+	return lockfile.Source{}, p.errorf(t.Line, "unknown source type %.80q", values["type"])
+}
+
+// gitSource: before Poetry 1.1 the reference alone was the commit.
+func (p *poetry) gitSource(t *tomldoc.Table, values map[string]string) (lockfile.Source, error) {
+	source := lockfile.Source{Kind: lockfile.Git, URL: values["url"], Revision: values["resolved_reference"]}
+	if source.Revision == "" {
+		source.Revision = values["reference"]
+	}
+	if !isCommit(source.Revision) {
+		return source, p.errorf(t.Line, "git source at %.80q: want a full commit", source.Revision)
+	}
+	var reference []string
+	if r := values["reference"]; r != "" && r != source.Revision {
+		reference = append(reference, r)
+	}
+	if s := subdirectory(values["subdirectory"]); s != "" {
+		reference = append(reference, s)
+	}
+	source.Reference = strings.Join(reference, " ")
+	return source, checkURL(source.URL)
+}
+
+func subdirectory(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "subdirectory=" + s
+}

@@ -1,0 +1,218 @@
+package python
+
+import (
+	"slices"
+	"strings"
+
+	"deps.dev/util/semver"
+
+	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/lockfile"
+	"github.com/lockkeeper/lockkeeper/lockfile/internal/tomldoc"
+)
+
+// duplicates refuses one package that is locked twice: which files count would be
+// anybody's guess.
+func (p *poetry) duplicates() error {
+	type id struct {
+		pkg    lockkeeper.Package
+		source lockfile.Source
+	}
+	seen := make(map[id]int, len(p.file.Entries))
+	for _, e := range p.file.Entries {
+		key := id{e.Package, e.Source}
+		if first, twice := seen[key]; twice {
+			return p.errorf(e.Line, "package %s %s stands twice, first in line %d", e.Package.Name, e.Package.Version, first)
+		}
+		seen[key] = e.Line
+	}
+	return nil
+}
+
+// sharedFiles gives entries their files from metadata.hashes, lists of bare
+// digests by name, or from metadata.files, lists of tables by name.
+func (p *poetry) sharedFiles(metadata *tomldoc.Table, key string) error {
+	lists := metadata.Get(key)
+	if lists == nil {
+		return nil
+	}
+	if lists.Kind != tomldoc.TableKind {
+		return p.errorf(lists.Line, "metadata.%s is %s", key, lists.Kind)
+	}
+	given := map[string]int{}
+	for _, pair := range lists.Table.Pairs {
+		name, err := CanonicalName(pair.Key)
+		if err != nil {
+			return p.errorf(pair.Line, "metadata.%s: %w", key, err)
+		}
+		if pair.Value.Kind != tomldoc.Array {
+			return p.errorf(pair.Line, "metadata.%s of %q is %s", key, name, pair.Value.Kind)
+		}
+		if first, twice := given[name]; twice {
+			return p.errorf(pair.Line, "metadata.%s of %q stands twice, first in line %d", key, name, first)
+		}
+		given[name] = pair.Line
+		read := p.files
+		if key == "hashes" {
+			read = p.hashes
+		}
+		files, err := read(pair.Value.Elems)
+		if err != nil {
+			return err
+		}
+		if err := p.share(name, files, pair.Line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *poetry) hashes(elems []tomldoc.Value) ([]lockfile.File, error) {
+	files := make([]lockfile.File, 0, len(elems))
+	for _, elem := range elems {
+		if elem.Kind != tomldoc.String {
+			return nil, p.errorf(elem.Line, "hash is %s", elem.Kind)
+		}
+		d, err := digest(elem.Text)
+		if err != nil {
+			return nil, p.errorf(elem.Line, "%w", err)
+		}
+		files = append(files, lockfile.File{Digest: d})
+	}
+	return files, nil
+}
+
+// share hands the files of one name to its entries. The bound keeps a list and
+// its many versions from multiplying; real files stay below a thousand.
+func (p *poetry) share(name string, files []lockfile.File, line int) error {
+	const maxShared = 1 << 16
+	entries := p.names[name]
+	for _, i := range entries {
+		if e := &p.file.Entries[i]; len(e.Files) > 0 && len(files) > 0 {
+			return p.errorf(line, "%q has files here and in line %d", name, e.Line)
+		}
+	}
+	if len(entries) == 1 {
+		p.file.Entries[entries[0]].Files = files
+		return nil
+	}
+	if len(entries)*len(files) > maxShared {
+		return p.errorf(line, "%d files for %d versions of %q are too many", len(files), len(entries), name)
+	}
+	for _, f := range files {
+		owners := entries
+		if v := fileVersion(f.Name); v != "" {
+			named := slices.DeleteFunc(slices.Clone(entries), func(i int) bool {
+				return lockfile.Compare(lockkeeper.PyPI, p.file.Entries[i].Package.Version, v) != 0
+			})
+			if len(named) > 0 {
+				owners = named
+			}
+		}
+		for _, i := range owners {
+			p.file.Entries[i].Files = append(p.file.Entries[i].Files, f)
+		}
+	}
+	return nil
+}
+
+// fileVersion is the version in the name of a wheel or sdist, "" where it is not
+// plain to see.
+func fileVersion(name string) string {
+	if stem, ok := strings.CutSuffix(name, ".whl"); ok {
+		parts := strings.Split(stem, "-")
+		if len(parts) == 5 || len(parts) == 6 {
+			return parts[1]
+		}
+		return ""
+	}
+	for _, ext := range []string{".tar.gz", ".zip", ".tar.bz2"} {
+		if stem, ok := strings.CutSuffix(name, ext); ok {
+			return stem[strings.LastIndexByte(stem, '-')+1:]
+		}
+	}
+	return ""
+}
+
+// edges resolves [package.dependencies] once all entries are known.
+func (p *poetry) edges() error {
+	for i, t := range p.dependencies {
+		if t == nil {
+			continue
+		}
+		seen := map[string]bool{}
+		for _, pair := range t.Pairs {
+			name, err := CanonicalName(pair.Key)
+			if err != nil {
+				return p.errorf(pair.Line, "dependency: %w", err)
+			}
+			constraints, err := p.constraints(pair)
+			if err != nil {
+				return err
+			}
+			if seen[name] {
+				return p.errorf(pair.Line, "dependency %q stands twice", name)
+			}
+			seen[name] = true
+			p.file.Entries[i].Edges = append(p.file.Entries[i].Edges, lockfile.Edge{Name: name, Entry: p.resolve(name, constraints)})
+		}
+	}
+	return nil
+}
+
+// constraints of a dependency: a string, a table with `version`, or an array of
+// such. One without a version is "".
+func (p *poetry) constraints(pair tomldoc.Pair) ([]string, error) {
+	elems := []tomldoc.Value{pair.Value}
+	if pair.Value.Kind == tomldoc.Array {
+		elems = pair.Value.Elems
+	}
+	var found []string
+	for _, v := range elems {
+		switch v.Kind {
+		case tomldoc.String:
+			found = append(found, v.Text)
+		case tomldoc.TableKind:
+			version := v.Table.Get("version")
+			switch {
+			case version == nil:
+				found = append(found, "")
+			case version.Kind == tomldoc.String:
+				found = append(found, version.Text)
+			default:
+				return nil, p.errorf(version.Line, "version of dependency %.80q is %s", pair.Key, version.Kind)
+			}
+		default:
+			return nil, p.errorf(v.Line, "dependency %.80q is %s", pair.Key, v.Kind)
+		}
+	}
+	return found, nil
+}
+
+// resolve finds the one entry that a dependency means, or -1. Few names are
+// locked more than once, and those few times: more are not searched.
+func (p *poetry) resolve(name string, constraints []string) int {
+	const maxForks = 16
+	entries := p.names[name]
+	if len(entries) == 1 {
+		return entries[0]
+	}
+	if len(entries) > maxForks || len(constraints) != 1 || len(constraints[0]) > maxVersion {
+		return -1
+	}
+	constraint, err := semver.PyPI.ParseConstraint(constraints[0])
+	if err != nil {
+		return -1
+	}
+	found := -1
+	for _, i := range entries {
+		if !constraint.Match(p.file.Entries[i].Package.Version) {
+			continue
+		}
+		if found >= 0 {
+			return -1
+		}
+		found = i
+	}
+	return found
+}

@@ -1,0 +1,151 @@
+// Package python reads the lockfiles of Python: poetry.lock and requirements.txt.
+//
+// Names are canonical as in PEP 503, versions are kept as written. Nothing is
+// fetched, opened or expanded: what a file leaves to the environment, to another
+// file or to the time of installation is said in the result, not looked up.
+package python
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"deps.dev/util/semver"
+
+	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/lockfile"
+)
+
+// Bounds in bytes of single values.
+const (
+	maxName    = 256
+	maxVersion = 256
+	maxURL     = 4096
+	maxText    = 16 << 10 // a marker or requirement
+)
+
+// publicHost and publicPath name PyPI where a file spells out the default index.
+// They are compared with, never fetched.
+const (
+	publicHost = "pypi.org"
+	publicPath = "/simple"
+)
+
+// CanonicalName is a name as PEP 503 normalizes it: lower case, runs of "-", "_" and
+// "." as one "-". What is no name by PEP 508 is an error.
+func CanonicalName(name string) (string, error) {
+	if name == "" || len(name) > maxName || !isNameEnd(name[0]) || !isNameEnd(name[len(name)-1]) {
+		return "", fmt.Errorf("%.80q is no package name", name)
+	}
+	var b strings.Builder
+	b.Grow(len(name))
+	for i := 0; i < len(name); i++ {
+		switch c := name[i]; {
+		case c >= 'A' && c <= 'Z':
+			b.WriteByte(c + 'a' - 'A')
+		case isNameEnd(c):
+			b.WriteByte(c)
+		case c == '-' || c == '_' || c == '.':
+			if next := name[i+1]; isNameEnd(next) {
+				b.WriteByte('-')
+			}
+		default:
+			return "", fmt.Errorf("%.80q is no package name", name)
+		}
+	}
+	return b.String(), nil
+}
+
+func isNameEnd(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
+
+// checkVersion asks for a version by PEP 440.
+func checkVersion(s string) error {
+	if len(s) > maxVersion {
+		return fmt.Errorf("a version of %d bytes", len(s))
+	}
+	v, err := semver.PyPI.Parse(s)
+	if err != nil || v.IsWildcard() {
+		return fmt.Errorf("%q is no version", s)
+	}
+	return nil
+}
+
+// checkText refuses what no honest value holds: control characters, and more than
+// max bytes.
+func checkText(s string, max int) error {
+	if len(s) > max {
+		return fmt.Errorf("%d bytes are more than the %d allowed", len(s), max)
+	}
+	for _, r := range s {
+		if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0x7f {
+			return fmt.Errorf("%.80q holds control characters", s)
+		}
+	}
+	return nil
+}
+
+// checkURL is checkText for what has no blanks either.
+func checkURL(s string) error {
+	if s == "" || strings.ContainsAny(s, " \t\r\n") {
+		return fmt.Errorf("%.80q is no address", s)
+	}
+	return checkText(s, maxURL)
+}
+
+// checkFileName refuses names that are more than one path element.
+func checkFileName(s string) error {
+	if s == "" || s == "." || s == ".." || strings.ContainsAny(s, `/\`) {
+		return fmt.Errorf("%.80q is no file name", s)
+	}
+	return checkText(s, maxName*2)
+}
+
+// registrySource is the source of an index at an address.
+func registrySource(address string) lockfile.Source {
+	rest, secure := strings.CutPrefix(strings.TrimRight(address, "/"), "https://")
+	if secure && rest == publicHost+publicPath {
+		address = ""
+	}
+	return lockfile.Source{Kind: lockfile.Registry, URL: address}
+}
+
+// localSource is the source of a path named by the file at from. Only what stays
+// inside the repository is the repository's own; the rest could be anything.
+func localSource(from, target string) lockfile.Source {
+	source := lockfile.Source{Kind: lockfile.Path, URL: target}
+	if _, err := inside(from, target); err != nil {
+		source.Kind = lockfile.URL
+	}
+	return source
+}
+
+// inside resolves a path relative to the file at from, and refuses what leaves the
+// repository.
+func inside(from, target string) (string, error) {
+	windowsDrive := len(target) > 1 && target[1] == ':' && isNameEnd(target[0])
+	if path.IsAbs(target) || strings.HasPrefix(target, `\`) || windowsDrive {
+		return "", errors.New("an absolute path leads outside the repository")
+	}
+	joined := path.Join(path.Dir(from), target)
+	if joined == ".." || strings.HasPrefix(joined, "../") || path.IsAbs(joined) {
+		return "", errors.New("the path leads outside the repository")
+	}
+	return joined, nil
+}
+
+// isCommit accepts full git ids of both hash functions.
+func isCommit(s string) bool {
+	return (len(s) == 40 || len(s) == 64) && strings.Trim(s, "0123456789abcdef") == ""
+}
+
+// digest reads "sha256:HEX", or HEX alone where a format has that.
+func digest(s string) (lockkeeper.Digest, error) {
+	d, err := lockkeeper.ParseDigest(s)
+	if err != nil {
+		return "", fmt.Errorf("%w: lock with sha256", err)
+	}
+	return d, nil
+}

@@ -1,0 +1,272 @@
+package python
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/lockfile"
+)
+
+// parseRequirement reads one requirement as pip's parse_req_from_line does: an
+// address, a path, or PEP 508. Line and Requirement are the caller's to set.
+func parseRequirement(from, text string) (lockfile.Entry, error) {
+	entry := lockfile.Entry{
+		Package: lockkeeper.Package{Ecosystem: lockkeeper.PyPI},
+		Source:  lockfile.Source{Kind: lockfile.Registry},
+	}
+	// In an address ";" alone does not begin the marker.
+	separator := ";"
+	if isAddress(text) {
+		separator = "; "
+	}
+	body, marker, _ := strings.Cut(text, separator)
+	body = strings.TrimFunc(body, isBlank)
+	entry.Marker = strings.TrimFunc(marker, isBlank)
+	var err error
+	switch {
+	case isAddress(body):
+		err = fromAddress(&entry, from, "", body)
+	case hasVariable(body):
+		fromVariable(&entry, body)
+	default:
+		err = fromSpecifier(&entry, from, body)
+	}
+	if err != nil {
+		return entry, fmt.Errorf("requirement %.200q: %w", text, err)
+	}
+	return entry, nil
+}
+
+func isAddress(s string) bool {
+	scheme, _, found := strings.Cut(s, ":")
+	return found && isScheme(strings.ToLower(scheme))
+}
+
+// fromVariable: the environment decides what this is. Its name is known if that
+// stands before the first variable.
+func fromVariable(entry *lockfile.Entry, body string) {
+	head := body[:strings.Index(body, "${")]
+	entry.Package.Name = body
+	// Unless it is plainly a version that varies, it may come from anywhere.
+	elsewhere := lockfile.Source{Kind: lockfile.URL, URL: body}
+	m := specifier.FindStringSubmatch(head)
+	if m == nil || len(m[1]) == len(head) {
+		entry.Source = elsewhere
+		return
+	}
+	direct := strings.HasPrefix(m[2], "@")
+	if !direct && strings.ContainsAny(body, `/\`) {
+		entry.Source = elsewhere
+		return
+	}
+	if name, err := CanonicalName(m[1]); err == nil {
+		entry.Package.Name = name
+	}
+	if direct {
+		entry.Source = elsewhere
+	}
+}
+
+// specifier is a name, extras and the rest: versions, or "@" and an address.
+var specifier = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[[A-Za-z0-9._,\s-]*\])?\s*(.*)$`)
+
+// clause is one comparison of a version specifier.
+var clause = regexp.MustCompile(`^(===|==|~=|!=|<=|>=|<|>)\s*([^\s,;()]+)$`)
+
+func fromSpecifier(entry *lockfile.Entry, from, body string) error {
+	m := specifier.FindStringSubmatch(body)
+	direct := m != nil && strings.HasPrefix(m[2], "@")
+	if !direct && looksLocal(body) {
+		return fromPath(entry, from, body)
+	}
+	if m == nil {
+		return errors.New("neither a name with versions nor an address")
+	}
+	if direct {
+		return fromAddress(entry, from, m[1], strings.TrimFunc(m[2][1:], isBlank))
+	}
+	name, err := CanonicalName(m[1])
+	if err != nil {
+		return err
+	}
+	entry.Package.Name = name
+	versions := m[2]
+	if inner, ok := strings.CutPrefix(versions, "("); ok {
+		if versions, ok = strings.CutSuffix(inner, ")"); !ok {
+			return errors.New("a parenthesis is not closed")
+		}
+	}
+	if versions == "" {
+		return nil
+	}
+	versions = strings.TrimRightFunc(versions, isBlank)
+	clauses := strings.Split(strings.TrimSuffix(versions, ","), ",")
+	for _, c := range clauses {
+		parts := clause.FindStringSubmatch(strings.TrimFunc(c, isBlank))
+		if parts == nil {
+			return fmt.Errorf("%.80q is no version specifier", c)
+		}
+		operator, version := parts[1], parts[2]
+		if operator != "===" {
+			if err := checkVersion(strings.TrimSuffix(version, ".*")); err != nil {
+				return err
+			}
+		}
+		exact := operator == "===" || operator == "==" && !strings.HasSuffix(version, ".*")
+		if exact && len(clauses) == 1 {
+			entry.Package.Version = version
+		}
+	}
+	return nil
+}
+
+// looksLocal is pip's test for a path, which asks the disk as well; what could be
+// either is taken for a path, and said to be one.
+func looksLocal(s string) bool {
+	if strings.ContainsAny(s, `/\`) || strings.HasPrefix(s, ".") {
+		return true
+	}
+	s, _, _ = strings.Cut(strings.ToLower(s), "[")
+	for _, ext := range []string{".zip", ".whl", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz", ".tar.lz", ".tar.lzma"} {
+		if strings.HasSuffix(s, ext) {
+			return true
+		}
+	}
+	return false
+}
+
+// fromPath: no name can be read off a directory or sdist, so the path serves as one.
+func fromPath(entry *lockfile.Entry, from, body string) error {
+	target := body
+	if i := strings.LastIndexByte(target, '['); i > 0 && strings.HasSuffix(target, "]") {
+		target = target[:i]
+	}
+	if target == "" || len(target) > maxURL {
+		return errors.New("no path")
+	}
+	entry.Source = localSource(from, target)
+	return nameEntry(entry, "", "", target)
+}
+
+// fromAddress reads "scheme://...#fragment". name is what stands before "@", or "".
+func fromAddress(entry *lockfile.Entry, from, name, address string) error {
+	if err := checkURL(address); err != nil {
+		return err
+	}
+	if hasVariable(address) {
+		entry.Source = lockfile.Source{Kind: lockfile.URL, URL: address}
+		entry.Package.Name = address
+		return nil
+	}
+	plain, rest, _ := strings.Cut(address, "#")
+	egg, sub, sha256, err := fragment(rest)
+	if err != nil {
+		return err
+	}
+	scheme, target, found := strings.Cut(plain, ":")
+	if scheme = strings.ToLower(scheme); !found || !isScheme(scheme) {
+		return errors.New("not an address that pip understands")
+	}
+	switch {
+	case strings.HasPrefix(scheme, "git"):
+		entry.Source = gitAddress(scheme, target, sub)
+	case scheme == "file" && !strings.HasPrefix(target, "/"):
+		entry.Source = localSource(from, target)
+	default:
+		entry.Source = lockfile.Source{Kind: lockfile.URL, URL: plain, Reference: subdirectory(sub)}
+	}
+	if sha256 != "" {
+		d, err := lockkeeper.ParseDigest(sha256)
+		if err != nil {
+			return err
+		}
+		entry.Files = []lockfile.File{{Name: fileName(plain), URL: plain, Digest: d}}
+	}
+	return nameEntry(entry, name, egg, plain)
+}
+
+// gitAddress splits "URL@revision". Only a full commit is a Revision.
+func gitAddress(scheme, target, sub string) lockfile.Source {
+	scheme = strings.TrimPrefix(scheme, "git+")
+	source := lockfile.Source{Kind: lockfile.Git, URL: scheme + ":" + target}
+	var reference []string
+	// The last "@" in the path begins the revision; one before is a user's.
+	inPath := len(target)
+	if slash := strings.IndexByte(strings.TrimPrefix(target, "//"), '/'); slash >= 0 {
+		inPath = len(target) - len(strings.TrimPrefix(target, "//")) + slash
+	}
+	if at := strings.LastIndexByte(target, '@'); at > inPath {
+		revision := target[at+1:]
+		source.URL = scheme + ":" + target[:at]
+		if isCommit(revision) {
+			source.Revision = revision
+		} else if revision != "" {
+			reference = append(reference, revision)
+		}
+	}
+	if sub != "" {
+		reference = append(reference, subdirectory(sub))
+	}
+	source.Reference = strings.Join(reference, " ")
+	return source
+}
+
+// nameEntry takes the name before "@", else that of a wheel, else #egg=, else the
+// address itself. A wheel's file name also holds its version.
+func nameEntry(entry *lockfile.Entry, name, egg, address string) error {
+	wheelName, version := wheel(fileName(address))
+	given := name
+	if given == "" {
+		given = wheelName
+	}
+	if given == "" {
+		given, _, _ = strings.Cut(egg, "[")
+		given, _, _ = strings.Cut(given, "==")
+	}
+	if given == "" {
+		entry.Package.Name = address
+		return nil
+	}
+	canonical, err := CanonicalName(given)
+	if err != nil {
+		return err
+	}
+	if name != "" && wheelName != "" {
+		if w, err := CanonicalName(wheelName); err != nil || w != canonical {
+			return fmt.Errorf("the wheel is of %.80q, not of %s", wheelName, canonical)
+		}
+	}
+	entry.Package.Name = canonical
+	if version != "" && entry.Source.Kind == lockfile.URL {
+		if err := checkVersion(version); err != nil {
+			return err
+		}
+		entry.Package.Version = version
+	}
+	return nil
+}
+
+// fileName is the last element of an address, decoded; "" where there is none.
+func fileName(address string) string {
+	address, _, _ = strings.Cut(address, "?")
+	name, err := url.PathUnescape(path.Base(address))
+	if err != nil || checkFileName(name) != nil {
+		return ""
+	}
+	return name
+}
+
+// wheel splits NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.whl.
+func wheel(file string) (name, version string) {
+	stem, ok := strings.CutSuffix(file, ".whl")
+	parts := strings.Split(stem, "-")
+	if !ok || len(parts) < 5 || len(parts) > 6 {
+		return "", ""
+	}
+	return parts[0], strings.ReplaceAll(parts[1], "_", "-")
+}
