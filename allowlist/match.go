@@ -66,10 +66,11 @@ func (l *List) Admitting(s Subject, now time.Time) (*Entry, []string) {
 	if l == nil {
 		return nil, nil
 	}
+	id := s.Package.ID()
 	var reasons []string
 	for i := range l.Entries {
 		e := &l.Entries[i]
-		if e.Package != s.Package.ID() {
+		if e.Package != id {
 			continue
 		}
 		ok, why := e.Admits(s, now)

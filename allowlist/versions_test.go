@@ -32,6 +32,9 @@ func TestVersionRanges(t *testing.T) {
 		{lockkeeper.PyPI, ">=1.2,<3", []string{"2.9"}, []string{"3.0", "3.0rc1", "3.0.dev1", "2.0.dev1"}},
 		{lockkeeper.PyPI, ">=1.2rc1, <3", []string{"1.2rc2", "2.0.dev1", "2.0"}, []string{"3.0", "3.0rc1", "3.0.dev1", "3.0.0a1"}},
 		{lockkeeper.PyPI, ">=1.2rc1,<3rc2", []string{"3.0rc1"}, []string{"3.0rc2"}},
+		// The library alone lets these in.
+		{lockkeeper.PyPI, "<2", []string{"1.5"}, []string{"1.5rc1", "1.5.dev1", "1.5.post1.dev1", "2.0a1"}},
+		{lockkeeper.PyPI, "<=1.5", []string{"1.5"}, []string{"1.5rc1", "1.4.dev1"}},
 		{lockkeeper.PyPI, "!=1.5", []string{"1.4"}, []string{"1.5"}},
 		{lockkeeper.PyPI, ">=1,<3", []string{"2"}, []string{"1!1.0", "1!2.0", "not-a-version"}},
 		{lockkeeper.PyPI, "~=1!2.3", []string{"1!2.4"}, []string{"2.4", "1!3.0", "2!2.4"}},

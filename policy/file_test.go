@@ -223,6 +223,14 @@ rules = { build-code-changed = "sign-off", release-yanked = "off" }
 	}
 }
 
+// A finding about a file alone is about no package, however wide the pattern.
+func TestPackagePatternNeedsAPackage(t *testing.T) {
+	p := &Policy{Overrides: []Override{{Packages: []string{"**"}, Rules: map[Rule]Level{GuardChanged: OffLevel}}, {Rules: map[Rule]Level{GuardChanged: OffLevel}}}}
+	if level, why := p.LevelFor(Finding{Rule: GuardChanged, Lockfile: Path}); level != SignOffLevel {
+		t.Errorf("%s, %s", level, why)
+	}
+}
+
 func TestWatches(t *testing.T) {
 	p := &Policy{Lockfiles: []string{"**", "!"}, Ignore: []string{"examples/**", "*.txt"}}
 	for path, want := range map[string]bool{"Cargo.lock": true, "a/Cargo.lock": true, "examples/Cargo.lock": false, "examples/a/b/Cargo.lock": false, "my/examples/Cargo.lock": true, "requirements.txt": false, "a/requirements.txt": true} {

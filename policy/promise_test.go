@@ -128,6 +128,41 @@ func TestPromise1ProposedCountsOnlyOnceApproved(t *testing.T) {
 	})
 }
 
+// An approval speaks of one file: the allowlist, with exactly these bytes.
+func TestPromise1ApprovalIsOfExactlyThatFile(t *testing.T) {
+	digest := lockkeeper.Sum([]byte("proposed"))
+	guard := func(path string, artifact lockkeeper.Digest) Finding {
+		return Finding{Rule: GuardChanged, Lockfile: path, Artifact: artifact}
+	}
+	ring := Finding{Rule: Unverified, Package: lockkeeper.Package{Ecosystem: "cargo", Name: "ring", Version: "1.0.0"}}
+	admits := &allowlist.List{Entries: []allowlist.Entry{{Package: "cargo/ring", Any: true}}}
+	for _, test := range []struct {
+		name               string
+		finding            Finding
+		proposed           *allowlist.List
+		proposedD, approve lockkeeper.Digest
+		want               State
+	}{
+		{"the allowlist's edit", guard(allowlist.Path, digest), nil, digest, digest, Signed},
+		{"its removal", guard(allowlist.Path, ""), nil, "", "", Open},
+		{"an edit of other bytes", guard(allowlist.Path, lockkeeper.Sum([]byte("x"))), nil, digest, digest, Open},
+		{"the policy, with the same bytes", guard(Path, digest), nil, digest, digest, Open},
+		{"another rule about that file", Finding{Rule: Unverified, Lockfile: allowlist.Path, Artifact: digest}, nil, digest, digest, Open},
+		{"what the file admits", ring, admits, digest, digest, Signed},
+		{"approved before", ring, admits, digest, lockkeeper.Sum([]byte("x")), Open},
+		{"no digest at all", ring, admits, "", "", Open},
+		{"what the file does not admit", ring, &allowlist.List{}, digest, digest, Open},
+	} {
+		in := Input{
+			Findings: []Finding{test.finding}, Onboarded: true, Author: people[4], People: people, Now: now,
+			Proposed: test.proposed, ProposedDigest: test.proposedD, Approvals: []Approval{{By: 1, AllowDigest: test.approve}},
+		}
+		if o := Evaluate(in).Outcomes[0]; o.State != test.want {
+			t.Errorf("%s: %s, want %s: %q %q", test.name, o.State, test.want, o.Why, o.Refused)
+		}
+	}
+}
+
 func TestPromise2NobodySignsTheirOwnAndNoBotSigns(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawInput(t)
