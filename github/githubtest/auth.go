@@ -38,6 +38,9 @@ type token struct {
 // tokenLife is how long an installation's token lives.
 const tokenLife = time.Hour
 
+// userTokenLife is how long a token for a signed-in user lives.
+const userTokenLife = 8 * time.Hour
+
 // jwtLife is the longest that GitHub lets an App's assertion live.
 const jwtLife = 10 * time.Minute
 
@@ -196,4 +199,12 @@ func (i *installation) spend(now time.Time, limit int) (remaining int, reset tim
 	}
 	i.used++
 	return limit - i.used, reset, true
+}
+
+// UserToken is a token by which an App acts for a signed-in user, as the end of
+// signing in gives it.
+func (s *Server) UserToken(login string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.newToken(&token{user: s.account(login), expires: s.now().Add(userTokenLife)}, "ghu_")
 }
