@@ -51,8 +51,8 @@ const (
 // Annotation is a remark at a line of a file. It is shown as plain text.
 type Annotation struct {
 	Path    string
-	Line    int // from 1; less counts as 1, since GitHub knows no remark on a file
-	Level   AnnotationLevel
+	Line    int             // from 1; less counts as 1, since GitHub knows no remark on a file
+	Level   AnnotationLevel // default WarningLevel
 	Title   string
 	Message string
 }
@@ -239,9 +239,12 @@ func (check Check) output(batch []Annotation) *github.CheckRunOutput {
 		out.Text = github.Ptr(cutMarkdown(check.Text, maxText))
 	}
 	for _, a := range batch {
-		line := max(a.Line, 1)
+		line, level := max(a.Line, 1), a.Level
+		if level == "" {
+			level = WarningLevel
+		}
 		out.Annotations = append(out.Annotations, &github.CheckRunAnnotation{
-			Path: &a.Path, StartLine: &line, EndLine: &line, AnnotationLevel: github.Ptr(string(a.Level)),
+			Path: &a.Path, StartLine: &line, EndLine: &line, AnnotationLevel: github.Ptr(string(level)),
 			Title: optional(shortened(a.Title, maxTitle)), Message: github.Ptr(shortened(a.Message, maxMessage-1)),
 		})
 	}

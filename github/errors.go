@@ -11,7 +11,8 @@ import (
 
 var (
 	// ErrNotFound: GitHub knows no such thing, or does not show it to the App. The
-	// two are indistinguishable by GitHub's intent.
+	// two are indistinguishable by GitHub's intent. GitHub's replicas lag, so what
+	// a webhook just told of may be absent for some seconds.
 	ErrNotFound = errors.New("not found on GitHub, or not visible to the App")
 	// ErrNoMergeBase: the two commits have unrelated histories.
 	ErrNoMergeBase = errors.New("no common ancestor")
@@ -48,12 +49,13 @@ func (e *StatusError) Error() string {
 	return s
 }
 
-// Is makes 404 and 410 ErrNotFound, and the compare API's 404 about unrelated
+// Is makes 404, 410 and the 422 for unknown commits ErrNotFound, and the compare API's 404 about unrelated
 // histories ErrNoMergeBase as well.
 func (e *StatusError) Is(target error) bool {
 	switch target {
 	case ErrNotFound:
-		return e.Status == http.StatusNotFound || e.Status == http.StatusGone
+		return e.Status == http.StatusNotFound || e.Status == http.StatusGone ||
+			e.Status == http.StatusUnprocessableEntity && strings.HasPrefix(e.Message, "No commit found")
 	case ErrNoMergeBase:
 		return e.Status == http.StatusNotFound && strings.HasPrefix(e.Message, "No common ancestor")
 	}

@@ -237,7 +237,8 @@ func TestErrorKinds(t *testing.T) {
 	}{
 		{err: status(404, ""), absent: true},
 		{err: status(410, ""), absent: true},
-		{err: status(422, "")},
+		{err: status(422, "No commit found for SHA: abc"), absent: true},
+		{err: status(422, "Validation Failed")},
 		{err: status(403, "")},
 		{err: status(401, ""), unauthorized: true},
 		{err: &tokenError{status(401, "")}},

@@ -72,22 +72,9 @@ func (c *Client) Person(ctx context.Context, repo Repo, who Account, teams []str
 	if who.ID == 0 {
 		return person, nil
 	}
-	role, account, err := c.permission(ctx, repo, who.Login)
-	if err != nil {
+	role, account, err := c.permissionOf(ctx, repo, who)
+	if err != nil || account.ID != who.ID {
 		return person, err
-	}
-	if account.ID != who.ID {
-		if account, err = c.Account(ctx, who.ID); errors.Is(err, ErrNotFound) {
-			return person, nil
-		} else if err != nil {
-			return person, err
-		}
-		if role, account, err = c.permission(ctx, repo, account.Login); err != nil {
-			return person, err
-		}
-		if account.ID != who.ID {
-			return person, nil
-		}
 	}
 	person.Login, person.Bot, person.Permission = account.Login, who.Bot || account.Bot, role
 	for _, slug := range teams {
@@ -100,6 +87,25 @@ func (c *Client) Person(ctx context.Context, repo Repo, who Account, teams []str
 		}
 	}
 	return person, nil
+}
+
+// permissionOf is permission for whoever has who.ID now. The account is another
+// one, or none, if nobody has.
+func (c *Client) permissionOf(ctx context.Context, repo Repo, who Account) (policy.Permission, Account, error) {
+	if loginForm.MatchString(who.Login) {
+		role, account, err := c.permission(ctx, repo, who.Login)
+		if err != nil || account.ID == who.ID {
+			return role, account, err
+		}
+	}
+	now, err := c.Account(ctx, who.ID)
+	if errors.Is(err, ErrNotFound) {
+		return policy.None, Account{}, nil
+	}
+	if err != nil {
+		return policy.None, Account{}, err
+	}
+	return c.permission(ctx, repo, now.Login)
 }
 
 // Account finds the account that has an id now. ErrNotFound if none has. One

@@ -50,7 +50,7 @@ func (c *Client) Tree(ctx context.Context, repo Repo, commit string, keep func(p
 }
 
 // Blob reads a file's content by git's id of it, at most limit bytes; more is a
-// *TooLarge that names the limit. The content is checked against the id. One
+// *TooLarge that names the limit, which is 48 MiB at the highest. The content is checked against the id. One
 // call.
 func (c *Client) Blob(ctx context.Context, repo Repo, sha string, limit int64) ([]byte, error) {
 	if err := repo.check(); err != nil {
