@@ -1,0 +1,233 @@
+// Package config is the server's own configuration: a TOML file, and the
+// environment over it. Only the server reads it; the owners of a repository write
+// a policy and an allowlist instead.
+//
+// Each setting has a key in a section of the file and a variable named after
+// both: webhook-secret in [github] is LOCKKEEPER_GITHUB_WEBHOOK_SECRET. The
+// environment goes before the file, the file before the default, and a variable
+// that replaces something in the file is reported in Config.Notes, so that no
+// setting is overridden in silence. A variable that is empty counts as not set.
+//
+// It promises that an unknown key is an error with its line, that the server does
+// not start without a webhook secret (promise 8), and that no secret is printed,
+// in errors neither (promise 10).
+package config
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/lockkeeper/lockkeeper/config/strict"
+)
+
+// Config is everything that the server can be told. Paths are relative to the
+// working directory.
+type Config struct {
+	Server   Server   `toml:"server"`
+	GitHub   GitHub   `toml:"github"`
+	Store    Store    `toml:"store"`
+	CratesIO CratesIO `toml:"cratesio"`
+	PyPI     PyPI     `toml:"pypi"`
+	Cache    Cache    `toml:"cache"`
+	Log      Log      `toml:"log"`
+
+	// Notes are sentences to log at start: variables that replaced settings of the
+	// file, and variables that look like settings but are none.
+	Notes []string `toml:"-"`
+}
+
+// Server is where it is reached, and by whom it is run.
+type Server struct {
+	// Listen is the address to serve webhooks and pages on, "host:port"; an empty
+	// host means every interface. TLS is the reverse proxy's.
+	// Default: ":8080". Example: "127.0.0.1:8080".
+	Listen string `toml:"listen"`
+	// PublicURL is the address under which browsers reach the pages, without a
+	// slash at its end; check runs and comments link there. https, but for
+	// loopback. Required. Example: "https://lockkeeper.example.invalid".
+	PublicURL string `toml:"public-url"`
+	// Contact is a mail address or web page of whoever runs this server. It is
+	// sent to the registries in the User-Agent, as crates.io demands of crawlers.
+	// Required. Example: "security@example.invalid".
+	Contact string `toml:"contact"`
+}
+
+// GitHub is the App as GitHub knows it.
+type GitHub struct {
+	// APIURL is the base of GitHub's REST API; set it for GitHub Enterprise Server.
+	// Default: github.com's.
+	// Example: "https://github.example.invalid/api/v3".
+	APIURL string `toml:"api-url"`
+	// WebURL is the base of GitHub's pages. Default: the one that belongs to APIURL.
+	// Example: "https://github.example.invalid".
+	WebURL string `toml:"web-url"`
+	// AppID is the number on the App's settings page. Required. Example: 123456.
+	AppID int64 `toml:"app-id"`
+	// PrivateKey is the App's private key, the text of the PEM file that GitHub
+	// gives out. One of PrivateKey and PrivateKeyFile is required; after Load it
+	// holds the key in both cases.
+	// Example: "-----BEGIN RSA PRIVATE KEY-----\n..." with its line ends.
+	PrivateKey Secret `toml:"private-key"`
+	// PrivateKeyFile is the path of that PEM file. Default: none.
+	// Example: "/run/secrets/lockkeeper.pem".
+	PrivateKeyFile string `toml:"private-key-file"`
+	// WebhookSecret is the secret on the App's settings page, with which GitHub
+	// signs deliveries. Without one anybody could send them, so the server does not
+	// start. One of WebhookSecret and WebhookSecretFile is required; after Load it
+	// holds the secret in both cases. Example: what "openssl rand -hex 32" prints.
+	WebhookSecret Secret `toml:"webhook-secret"`
+	// WebhookSecretFile is the path of a file with that secret and nothing else;
+	// spaces and line ends around it do not count. Default: none.
+	// Example: "/run/secrets/webhook".
+	WebhookSecretFile string `toml:"webhook-secret-file"`
+}
+
+// Store is the database.
+type Store struct {
+	// Path of the SQLite database with sign-offs, scans and jobs; made if missing.
+	// One server at a time may use it. Default: "lockkeeper.db".
+	// Example: "/var/lib/lockkeeper/lockkeeper.db".
+	Path string `toml:"path"`
+}
+
+// CratesIO is the registry that "cargo" packages come from.
+type CratesIO struct {
+	// Index is the base URL of the sparse index. Default: the public one.
+	// Example: "https://crates.example.invalid/index".
+	Index string `toml:"index"`
+	// Static is the base URL of the archives. Default: the public one.
+	// Example: "https://crates.example.invalid/static".
+	Static string `toml:"static"`
+	// API is the base URL of the web API with its version. Default: the public
+	// one. Example: "https://crates.example.invalid/api/v1".
+	API string `toml:"api"`
+}
+
+// PyPI is the registry that "pypi" packages come from.
+type PyPI struct {
+	// PyPI is the base URL under which "/simple/" lies. Default: the public one.
+	// Example: "https://pypi.example.invalid".
+	PyPI string `toml:"pypi"`
+	// Files is the base URL of the archives. Default: the public one.
+	// Example: "https://files.example.invalid".
+	Files string `toml:"files"`
+}
+
+// Cache is what may be lost.
+type Cache struct {
+	// Dir is the directory for answers of the registries, made if missing. It may
+	// be removed at any time. Default: "cache". Example: "/var/cache/lockkeeper".
+	Dir string `toml:"dir"`
+}
+
+// Log is what the server writes to standard error.
+type Log struct {
+	// Level is the least that is logged: "trace", "debug", "info", "warn" or
+	// "error". Default: "info".
+	Level string `toml:"level"`
+	// Format is "json", one object a line, or "console", for people.
+	// Default: "json".
+	Format string `toml:"format"`
+}
+
+// Default is the configuration of an empty file.
+func Default() *Config {
+	return &Config{
+		Server: Server{Listen: ":8080"},
+		Store:  Store{Path: "lockkeeper.db"},
+		Cache:  Cache{Dir: "cache"},
+		Log:    Log{Level: "info", Format: "json"},
+	}
+}
+
+// maxSecret bounds a file with a secret, in bytes.
+const maxSecret = 64 << 10
+
+// Load reads the file path, unless path is empty, puts the LOCKKEEPER_ variables
+// of env ("NAME=value") over it and reads the files that secrets are in. It does
+// not judge the values: see Validate.
+func Load(path string, env []string, readFile func(string) ([]byte, error)) (*Config, error) {
+	c := Default()
+	inFile := func(setting) bool { return false }
+	if path != "" {
+		data, err := readFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("read configuration: %w", err)
+		}
+		meta, err := strict.Decode(path, data, c)
+		if err != nil {
+			return nil, withoutContent(err)
+		}
+		inFile = func(s setting) bool { return meta.IsDefined(s.section, s.key) }
+		// One source must not say two things; the environment over the file may.
+		if err := c.GitHub.checkPairs(path); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.override(env, inFile); err != nil {
+		return nil, err
+	}
+	if err := c.GitHub.checkPairs("the environment"); err != nil {
+		return nil, err
+	}
+	if err := c.GitHub.readSecrets(readFile); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// withoutContent keeps the place of a mistake in the file's syntax, but not the
+// library's message, which quotes what stands there: it may be a secret.
+func withoutContent(err error) error {
+	var at *strict.Error
+	var syntax toml.ParseError
+	if !errors.As(err, &at) || !errors.As(err, &syntax) {
+		return err
+	}
+	return &strict.Error{
+		Path: at.Path, Line: at.Line, Column: at.Column, Key: at.Key,
+		Message: "not valid TOML from here on; check quotes and brackets, and that no key stands twice",
+	}
+}
+
+// checkPairs refuses a secret that is given both itself and by its file.
+func (g *GitHub) checkPairs(source string) error {
+	both := func(key string) error {
+		return fmt.Errorf("%s sets both %s and %s-file in [github]; remove one of them", source, key, key)
+	}
+	if !g.PrivateKey.Empty() && g.PrivateKeyFile != "" {
+		return both("private-key")
+	}
+	if !g.WebhookSecret.Empty() && g.WebhookSecretFile != "" {
+		return both("webhook-secret")
+	}
+	return nil
+}
+
+func (g *GitHub) readSecrets(readFile func(string) ([]byte, error)) error {
+	for _, s := range []struct {
+		key, path string
+		into      *Secret
+	}{
+		{"private-key-file", g.PrivateKeyFile, &g.PrivateKey},
+		{"webhook-secret-file", g.WebhookSecretFile, &g.WebhookSecret},
+	} {
+		if s.path == "" {
+			continue
+		}
+		data, err := readFile(s.path)
+		if err != nil {
+			return fmt.Errorf("read %s of [github]: %w", s.key, err)
+		}
+		if len(data) > maxSecret {
+			return fmt.Errorf("read %s of [github]: %s has %d bytes, too many for a secret; check the path", s.key, s.path, len(data))
+		}
+		*s.into = NewSecret(trimSecret(data))
+		if s.into.Empty() {
+			return fmt.Errorf("read %s of [github]: %s is empty; write the secret into it", s.key, s.path)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,144 @@
+package config
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Validate reports everything that keeps the server from starting, each with the
+// next step, joined into one error.
+func (c *Config) Validate() error {
+	return errors.Join(
+		c.Server.validate(),
+		c.GitHub.validate(),
+		notEmpty("store", "path", c.Store.Path),
+		c.CratesIO.validate(),
+		c.PyPI.validate(),
+		notEmpty("cache", "dir", c.Cache.Dir),
+		c.Log.validate(),
+	)
+}
+
+func (s Server) validate() error {
+	var errs []error
+	if _, port, err := net.SplitHostPort(s.Listen); err != nil || port == "" {
+		errs = append(errs, fmt.Errorf(`listen in [server] is %q; write an address such as ":8080"`, s.Listen))
+	}
+	if s.PublicURL == "" {
+		errs = append(errs, errors.New(`public-url in [server] is missing; set it, or LOCKKEEPER_SERVER_PUBLIC_URL, to the address under which browsers reach this server`))
+	} else {
+		errs = append(errs, checkURL("server", "public-url", s.PublicURL))
+	}
+	switch {
+	case s.Contact == "":
+		errs = append(errs, errors.New("contact in [server] is missing; set it, or LOCKKEEPER_SERVER_CONTACT, to a mail address or web page of yours, which the registries want to know"))
+	case len(s.Contact) > 200 || strings.ContainsFunc(s.Contact, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }):
+		// It becomes part of a header.
+		errs = append(errs, errors.New("contact in [server] must be at most 200 printable ASCII characters; write a mail address or web page"))
+	}
+	return errors.Join(errs...)
+}
+
+func (g GitHub) validate() error {
+	var errs []error
+	if g.WebURL != "" && g.APIURL == "" {
+		errs = append(errs, errors.New("web-url in [github] is set without api-url; set api-url too for GitHub Enterprise Server, or neither for github.com"))
+	}
+	errs = append(errs, checkURL("github", "api-url", g.APIURL), checkURL("github", "web-url", g.WebURL))
+	if g.AppID <= 0 {
+		errs = append(errs, errors.New("app-id in [github] is missing; set it, or LOCKKEEPER_GITHUB_APP_ID, to the number on the App's settings page"))
+	}
+	errs = append(errs, g.checkPrivateKey())
+	if strings.TrimSpace(g.WebhookSecret.Reveal()) == "" {
+		errs = append(errs, errors.New(`webhook-secret in [github] is empty, and anybody could send deliveries; set webhook-secret, webhook-secret-file or LOCKKEEPER_GITHUB_WEBHOOK_SECRET to the secret on the App's settings page (make one with "openssl rand -hex 32")`))
+	}
+	return errors.Join(errs...)
+}
+
+// checkPrivateKey reads the key the way GitHub gives it out (PKCS #1) or tools
+// convert it (PKCS #8). Its errors say nothing of the text.
+func (g GitHub) checkPrivateKey() error {
+	if g.PrivateKey.Empty() {
+		return errors.New("private-key in [github] is missing; set private-key-file or LOCKKEEPER_GITHUB_PRIVATE_KEY_FILE to the PEM file made on the App's settings page")
+	}
+	block, _ := pem.Decode([]byte(g.PrivateKey.Reveal()))
+	if block == nil {
+		return errors.New(`private-key in [github] is no PEM text; it must begin with "-----BEGIN" and keep its line ends, which private-key-file makes easier`)
+	}
+	if _, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
+		return nil
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return errors.New("private-key in [github] is PEM text, but no private key; make a new one on the App's settings page")
+	}
+	if _, ok := key.(*rsa.PrivateKey); !ok {
+		return errors.New("private-key in [github] is not RSA, as GitHub's are; make a new one on the App's settings page")
+	}
+	return nil
+}
+
+func (c CratesIO) validate() error {
+	return errors.Join(checkURL("cratesio", "index", c.Index), checkURL("cratesio", "static", c.Static), checkURL("cratesio", "api", c.API))
+}
+
+func (p PyPI) validate() error {
+	return errors.Join(checkURL("pypi", "pypi", p.PyPI), checkURL("pypi", "files", p.Files))
+}
+
+func (l Log) validate() error {
+	return errors.Join(
+		oneOf("level", l.Level, "trace", "debug", "info", "warn", "error"),
+		oneOf("format", l.Format, "json", "console"),
+	)
+}
+
+func notEmpty(section, key, value string) error {
+	if value == "" {
+		return fmt.Errorf("%s in [%s] is empty; remove the line to have the default", key, section)
+	}
+	return nil
+}
+
+func oneOf(key, value string, known ...string) error {
+	if slices.Contains(known, value) {
+		return nil
+	}
+	return fmt.Errorf("%s in [log] is %q; write one of %s", key, value, strings.Join(known, ", "))
+}
+
+// checkURL accepts what another path can be put behind, and plain http only where
+// nobody can listen. A password in it would be printed somewhere.
+func checkURL(section, key, value string) error {
+	if value == "" {
+		return nil
+	}
+	u, err := url.Parse(value)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		return fmt.Errorf(`%s in [%s] is no address; write it in the form "https://host/path"`, key, section)
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(value, "?#"):
+		return fmt.Errorf("%s in [%s] must have no user, query or fragment; leave them out", key, section)
+	case strings.HasSuffix(value, "/"):
+		return fmt.Errorf("%s in [%s] ends with a slash; leave it out", key, section)
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return fmt.Errorf("%s in [%s] is not encrypted; write https", key, section)
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
