@@ -15,10 +15,12 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/github"
 	"github.com/lockkeeper/lockkeeper/github/githubtest"
+	"github.com/lockkeeper/lockkeeper/github/githubtest/contract"
 )
 
 // world is a GitHub with the repository acme/widget, its pull request #1 by
-// carol that adds a dependency, and the App's client.
+// carol that adds a dependency, and the App's client, whose every request and
+// answer is held against GitHub's own description of them.
 type world struct {
 	*githubtest.Server
 	t      *testing.T
@@ -86,7 +88,7 @@ func newWorld(t *testing.T, cfg githubtest.Config) *world {
 	w.base, w.head = w.fake.Head("main"), w.fake.Head("feature")
 	w.repo = github.Repo{Owner: "acme", Name: "widget"}
 	if w.app, err = github.New(github.Config{
-		BaseURL: w.APIURL(), AppID: w.AppID(), PrivateKey: w.PrivateKeyPEM(), Transport: contract(t, w.APIURL()), Backoff: time.Millisecond,
+		BaseURL: w.APIURL(), AppID: w.AppID(), PrivateKey: w.PrivateKeyPEM(), Transport: contract.New(nil, func(err error) { t.Error(err) }), Backoff: time.Millisecond,
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -113,11 +115,6 @@ func (w *world) calls(want ...string) {
 }
 
 func times(n int, call string) []string { return slices.Repeat([]string{call}, n) }
-
-// contract is the transport of all these tests.
-func contract(t *testing.T, api string) http.RoundTripper {
-	return http.DefaultTransport
-}
 
 // newHook is a receiver of webhooks that answers with what status says.
 func newHook(t *testing.T, status func() int) string {
