@@ -131,8 +131,10 @@ func items(entries []*Entry) []item {
 
 // compareItems is 0 for entries between which there is no change.
 func compareItems(a, b item) int {
+	if c := compareVersions(a, b); c != 0 {
+		return c
+	}
 	return cmp.Or(
-		compareVersions(a, b),
 		cmp.Compare(a.Requirement, b.Requirement),
 		cmp.Compare(a.Source.Kind, b.Source.Kind),
 		cmp.Compare(a.Source.URL, b.Source.URL),

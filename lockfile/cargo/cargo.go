@@ -50,6 +50,7 @@ type parser struct {
 	version  int // 0 while a file without `version` may be 1 or 2
 	packages []pkg
 	names    map[string]candidates
+	// Of names that stand more than once only:
 	versions map[nameVersion]candidates
 	ids      map[id]int
 }
@@ -87,7 +88,7 @@ func (p *parser) document(doc *tomldoc.Table) error {
 		case pair.Key == "package" && v.Kind == tomldoc.Array:
 			for _, e := range v.Elems {
 				if e.Kind != tomldoc.TableKind {
-					return p.errorf(e.Line, "package is %s: want a table", e.Kind)
+					return p.errorf(e.Line(), "package is %s: want a table", e.Kind)
 				}
 				tables = append(tables, e.Table)
 			}
@@ -98,9 +99,9 @@ func (p *parser) document(doc *tomldoc.Table) error {
 		case pair.Key == "patch" && v.Kind == tomldoc.TableKind:
 			patch = v.Table
 		case strings.Contains(" package root metadata patch ", " "+pair.Key+" "):
-			return p.errorf(pair.Line, "%q is %s", pair.Key, v.Kind)
+			return p.errorf(pair.Line(), "%q is %s", pair.Key, v.Kind)
 		default:
-			return p.errorf(pair.Line, "unknown key %q: this Cargo.lock may be newer than Lockkeeper", pair.Key)
+			return p.errorf(pair.Line(), "unknown key %q: this Cargo.lock may be newer than Lockkeeper", pair.Key)
 		}
 	}
 	if err := p.entries(tables); err != nil {
@@ -127,9 +128,9 @@ func (p *parser) formatVersion(v *tomldoc.Value) error {
 	case v.Kind == tomldoc.Integer && v.Text == "4":
 		p.version = 4
 	case v.Kind == tomldoc.Integer:
-		return p.errorf(v.Line, "lock file version %.40s is not supported (1 to 4 are, and only 3 and 4 are written out): lock with a stable cargo", v.Text)
+		return p.errorf(v.Line(), "lock file version %.40s is not supported (1 to 4 are, and only 3 and 4 are written out): lock with a stable cargo", v.Text)
 	default:
-		return p.errorf(v.Line, "version is %s: want an integer", v.Kind)
+		return p.errorf(v.Line(), "version is %s: want an integer", v.Kind)
 	}
 	return nil
 }
@@ -145,25 +146,40 @@ func (p *parser) entries(tables []*tomldoc.Table) error {
 	p.file.Entries = make([]lockfile.Entry, 0, len(tables))
 	p.packages = make([]pkg, 0, len(tables))
 	p.names = make(map[string]candidates, len(tables))
-	p.versions = make(map[nameVersion]candidates, len(tables))
-	p.ids = make(map[id]int, len(tables))
-	for _, t := range tables {
+	for i, t := range tables {
 		entry, rest, err := p.entry(t)
 		if err != nil {
 			return err
 		}
-		i := len(p.file.Entries)
-		key := identify(entry.Package, entry.Source)
-		if first, twice := p.ids[key]; twice {
-			return p.errorf(t.Line, "package %s %s stands twice, first in line %d", entry.Package.Name, entry.Package.Version, p.file.Entries[first].Line)
-		}
-		p.ids[key] = i
-		isPath := entry.Source.Kind == lockfile.Path
-		sameVersion := p.versions[key.nameVersion]
-		p.names[entry.Package.Name] = p.names[entry.Package.Name].with(i, isPath, sameVersion.count == 0)
-		p.versions[key.nameVersion] = sameVersion.with(i, isPath, sameVersion.count == 0)
 		p.file.Entries = append(p.file.Entries, entry)
 		p.packages = append(p.packages, rest)
+		name := entry.Package.Name
+		p.names[name] = p.names[name].with(i, entry.Source.Kind == lockfile.Path)
+	}
+	return p.namesakes()
+}
+
+// namesakes tells apart the packages of one name, and refuses one that stands
+// twice.
+func (p *parser) namesakes() error {
+	p.versions = map[nameVersion]candidates{}
+	p.ids = map[id]int{}
+	for i, e := range p.file.Entries {
+		sameName := p.names[e.Package.Name]
+		if sameName.count == 1 {
+			continue
+		}
+		key := identify(e.Package, e.Source)
+		if first, twice := p.ids[key]; twice {
+			return p.errorf(e.Line, "package %s %s stands twice, first in line %d", e.Package.Name, e.Package.Version, p.file.Entries[first].Line)
+		}
+		p.ids[key] = i
+		sameVersion := p.versions[key.nameVersion]
+		p.versions[key.nameVersion] = sameVersion.with(i, e.Source.Kind == lockfile.Path)
+		if sameVersion.count == 0 {
+			sameName.versions++
+			p.names[e.Package.Name] = sameName
+		}
 	}
 	return nil
 }
@@ -191,7 +207,7 @@ func (p *parser) entry(t *tomldoc.Table) (lockfile.Entry, pkg, error) {
 			want = tomldoc.Array
 		}
 		if v.Kind != want {
-			return entry, rest, p.errorf(t.Pairs[i].Line, "package key %q is %s", key, v.Kind)
+			return entry, rest, p.errorf(t.Pairs[i].Line(), "package key %q is %s", key, v.Kind)
 		}
 		var err error
 		switch key {
@@ -214,7 +230,7 @@ func (p *parser) entry(t *tomldoc.Table) (lockfile.Entry, pkg, error) {
 			err = errors.New("unknown key: this Cargo.lock may be newer than Lockkeeper")
 		}
 		if err != nil {
-			return entry, rest, p.errorf(v.Line, "package key %q: %w", key, err)
+			return entry, rest, p.errorf(v.Line(), "package key %q: %w", key, err)
 		}
 	}
 	switch {

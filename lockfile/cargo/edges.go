@@ -24,7 +24,7 @@ func (p *parser) edges() error {
 		from := len(all)
 		for _, d := range rest.dependencies {
 			if d.Kind != tomldoc.String {
-				return p.errorf(d.Line, "dependency is %s: want a string", d.Kind)
+				return p.errorf(d.Line(), "dependency is %s: want a string", d.Kind)
 			}
 			edge, err := p.edge(d)
 			if err != nil {
@@ -49,7 +49,7 @@ func (p *parser) edges() error {
 func (p *parser) edge(v tomldoc.Value) (lockfile.Edge, error) {
 	target, err := p.lookup(v.Text)
 	if err != nil {
-		return lockfile.Edge{}, p.errorf(v.Line, "dependency %.300q: %w", v.Text, err)
+		return lockfile.Edge{}, p.errorf(v.Line(), "dependency %.300q: %w", v.Text, err)
 	}
 	return lockfile.Edge{Name: p.file.Entries[target].Package.Name, Entry: target}, nil
 }
@@ -67,16 +67,18 @@ func (p *parser) lookup(s string) (int, error) {
 		return p.lookupExact(name, version, source)
 	}
 	fits := p.names[name]
-	if hasVersion {
+	if hasVersion && fits.count > 1 {
 		fits = p.versions[nameVersion{name, version}]
 	}
 	switch {
+	case hasVersion && fits.count == 1 && p.file.Entries[fits.best].Package.Version != version:
+		return 0, errNotLocked
 	case fits.count == 0:
 		return 0, errNotLocked
 	case fits.versions > 1, fits.paths > 1, fits.paths == 0 && fits.count > 1:
 		return 0, fmt.Errorf("%d packages of this file fit: lock again", fits.count)
 	}
-	found := fits.best
+	found := int(fits.best)
 	// Version 1 leaves out only the source of path packages.
 	if p.file.Entries[found].Source.Kind != lockfile.Path {
 		p.atLeast2()
@@ -88,21 +90,18 @@ var errNotLocked = errors.New("no such package in this file: lock again")
 
 // candidates are the entries that an edge without a source could mean.
 type candidates struct {
-	count, paths int
-	versions     int // different ones
-	best         int // the only entry, or the first path package: edges cannot name its source
+	count, paths int32
+	versions     int32 // different ones, where there are several entries
+	best         int32 // the only entry, or the first path package: edges cannot name its source
 }
 
-func (c candidates) with(entry int, isPath, newVersion bool) candidates {
+func (c candidates) with(entry int, isPath bool) candidates {
 	if c.count == 0 || isPath && c.paths == 0 {
-		c.best = entry
+		c.best = int32(entry)
 	}
 	c.count++
 	if isPath {
 		c.paths++
-	}
-	if newVersion {
-		c.versions++
 	}
 	return c
 }
@@ -116,9 +115,19 @@ func (p *parser) lookupExact(name, version, source string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	i, ok := p.ids[identify(lockkeeper.Package{Name: name, Version: version}, parsed)]
-	if !ok {
+	i := int(p.names[name].best)
+	switch p.names[name].count {
+	case 0:
 		return 0, errNotLocked
+	case 1:
+		e := &p.file.Entries[i]
+		if e.Package.Version != version || !e.Source.Same(parsed) || e.Source.Reference != parsed.Reference {
+			return 0, errNotLocked
+		}
+	default:
+		if i, ok = p.ids[identify(lockkeeper.Package{Name: name, Version: version}, parsed)]; !ok {
+			return 0, errNotLocked
+		}
 	}
 	if got := p.file.Entries[i].Source.Revision; parsed.Revision != "" && parsed.Revision != got {
 		return 0, fmt.Errorf("the package is locked at another revision, %.12s", got)
@@ -138,27 +147,27 @@ func (p *parser) checksums(metadata *tomldoc.Table) error {
 			continue
 		}
 		if pair.Value.Kind != tomldoc.String {
-			return p.errorf(pair.Line, "%.300q is %s", pair.Key, pair.Value.Kind)
+			return p.errorf(pair.Line(), "%.300q is %s", pair.Key, pair.Value.Kind)
 		}
 		target, err := p.lookup(id)
 		if err != nil {
-			return p.errorf(pair.Line, "%.300q: %w", pair.Key, err)
+			return p.errorf(pair.Line(), "%.300q: %w", pair.Key, err)
 		}
 		e := &p.file.Entries[target]
 		if pair.Value.Text == "<none>" {
 			if len(e.Files) > 0 {
-				return p.errorf(pair.Line, "%.300q contradicts the checksum of line %d", pair.Key, e.Line)
+				return p.errorf(pair.Line(), "%.300q contradicts the checksum of line %d", pair.Key, e.Line)
 			}
 			continue
 		}
 		digest, err := parseChecksum(pair.Value.Text)
 		switch {
 		case err != nil:
-			return p.errorf(pair.Line, "%.300q: %w", pair.Key, err)
+			return p.errorf(pair.Line(), "%.300q: %w", pair.Key, err)
 		case e.Source.Kind != lockfile.Registry:
-			return p.errorf(pair.Line, "%.300q: only packages of a registry have a checksum", pair.Key)
+			return p.errorf(pair.Line(), "%.300q: only packages of a registry have a checksum", pair.Key)
 		case len(e.Files) > 0 && e.Files[0].Digest != digest:
-			return p.errorf(pair.Line, "%.300q contradicts the checksum of line %d", pair.Key, e.Line)
+			return p.errorf(pair.Line(), "%.300q contradicts the checksum of line %d", pair.Key, e.Line)
 		}
 		e.Files = []lockfile.File{{Digest: digest}}
 	}
@@ -172,11 +181,11 @@ func (p *parser) patch(patch *tomldoc.Table) error {
 	}
 	for _, pair := range patch.Pairs {
 		if pair.Key != "unused" || pair.Value.Kind != tomldoc.Array {
-			return p.errorf(pair.Line, `[patch] may hold only [[patch.unused]], not %q`, pair.Key)
+			return p.errorf(pair.Line(), `[patch] may hold only [[patch.unused]], not %q`, pair.Key)
 		}
 		for _, v := range pair.Value.Elems {
 			if v.Kind != tomldoc.TableKind {
-				return p.errorf(v.Line, "patch.unused is %s: want a table", v.Kind)
+				return p.errorf(v.Line(), "patch.unused is %s: want a table", v.Kind)
 			}
 			if _, _, err := p.entry(v.Table); err != nil {
 				return err

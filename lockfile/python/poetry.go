@@ -60,9 +60,9 @@ func (p *poetry) document(doc *tomldoc.Table) error {
 		case pair.Key == "extras" && v.Kind == tomldoc.TableKind:
 			// Which packages an extra asks for; they are all locked.
 		case pair.Key == "package" || pair.Key == "metadata" || pair.Key == "extras":
-			return p.errorf(pair.Line, "%q is %s", pair.Key, v.Kind)
+			return p.errorf(pair.Line(), "%q is %s", pair.Key, v.Kind)
 		default:
-			return p.errorf(pair.Line, "unknown key %.80q: this poetry.lock may be newer than Lockkeeper", pair.Key)
+			return p.errorf(pair.Line(), "unknown key %.80q: this poetry.lock may be newer than Lockkeeper", pair.Key)
 		}
 	}
 	if metadata == nil {
@@ -74,7 +74,7 @@ func (p *poetry) document(doc *tomldoc.Table) error {
 	p.file.Entries = make([]lockfile.Entry, 0, len(packages))
 	for _, v := range packages {
 		if v.Kind != tomldoc.TableKind {
-			return p.errorf(v.Line, "package is %s: want a table", v.Kind)
+			return p.errorf(v.Line(), "package is %s: want a table", v.Kind)
 		}
 		if err := p.add(v.Table); err != nil {
 			return err
@@ -102,7 +102,7 @@ func (p *poetry) lockVersion(metadata *tomldoc.Table) error {
 	n, err := strconv.Atoi(minor)
 	known := major == "1" || major == "2" && n <= 1
 	if v.Kind != tomldoc.String || err != nil || n < 0 || !known {
-		return p.errorf(v.Line, "lock-version %.40q is not supported (1.x, 2.0 and 2.1 are)", v.Text)
+		return p.errorf(v.Line(), "lock-version %.40q is not supported (1.x, 2.0 and 2.1 are)", v.Text)
 	}
 	p.file.Version = v.Text
 	return nil
@@ -132,10 +132,10 @@ func (p *poetry) add(t *tomldoc.Table) error {
 			want, known = v.Kind, true
 		}
 		if !known {
-			return p.errorf(pair.Line, "unknown key %.80q of a package: this poetry.lock may be newer than Lockkeeper", pair.Key)
+			return p.errorf(pair.Line(), "unknown key %.80q of a package: this poetry.lock may be newer than Lockkeeper", pair.Key)
 		}
 		if v.Kind != want {
-			return p.errorf(pair.Line, "package key %q is %s: want %s", pair.Key, v.Kind, want)
+			return p.errorf(pair.Line(), "package key %q is %s: want %s", pair.Key, v.Kind, want)
 		}
 		var err error
 		switch pair.Key {
@@ -157,7 +157,7 @@ func (p *poetry) add(t *tomldoc.Table) error {
 			if errors.As(err, &located) {
 				return err
 			}
-			return p.errorf(v.Line, "package key %q: %w", pair.Key, err)
+			return p.errorf(v.Line(), "package key %q: %w", pair.Key, err)
 		}
 	}
 	if entry.Package.Name == "" || entry.Package.Version == "" {
@@ -189,7 +189,7 @@ func (p *poetry) files(elems []tomldoc.Value) ([]lockfile.File, error) {
 	files := make([]lockfile.File, 0, len(elems))
 	for _, elem := range elems {
 		if elem.Kind != tomldoc.TableKind {
-			return nil, p.errorf(elem.Line, "file is %s: want a table", elem.Kind)
+			return nil, p.errorf(elem.Line(), "file is %s: want a table", elem.Kind)
 		}
 		var f lockfile.File
 		for _, pair := range elem.Table.Pairs {
@@ -208,11 +208,11 @@ func (p *poetry) files(elems []tomldoc.Value) ([]lockfile.File, error) {
 				err = errors.New("unknown key: this poetry.lock may be newer than Lockkeeper")
 			}
 			if err != nil {
-				return nil, p.errorf(v.Line, "file key %.80q: %w", pair.Key, err)
+				return nil, p.errorf(v.Line(), "file key %.80q: %w", pair.Key, err)
 			}
 		}
 		if f.Digest == "" || f.Name == "" {
-			return nil, p.errorf(elem.Line, "file without name or hash")
+			return nil, p.errorf(elem.Line(), "file without name or hash")
 		}
 		files = append(files, f)
 	}
@@ -226,13 +226,13 @@ func (p *poetry) source(t *tomldoc.Table) (lockfile.Source, error) {
 		switch pair.Key {
 		case "type", "url", "reference", "resolved_reference", "subdirectory":
 		default:
-			return lockfile.Source{}, p.errorf(pair.Line, "unknown key %.80q of a source: this poetry.lock may be newer than Lockkeeper", pair.Key)
+			return lockfile.Source{}, p.errorf(pair.Line(), "unknown key %.80q of a source: this poetry.lock may be newer than Lockkeeper", pair.Key)
 		}
 		if pair.Value.Kind != tomldoc.String {
-			return lockfile.Source{}, p.errorf(pair.Line, "source key %q is %s", pair.Key, pair.Value.Kind)
+			return lockfile.Source{}, p.errorf(pair.Line(), "source key %q is %s", pair.Key, pair.Value.Kind)
 		}
 		if err := checkText(pair.Value.Text, maxURL); err != nil {
-			return lockfile.Source{}, p.errorf(pair.Line, "source key %q: %w", pair.Key, err)
+			return lockfile.Source{}, p.errorf(pair.Line(), "source key %q: %w", pair.Key, err)
 		}
 		values[pair.Key] = pair.Value.Text
 	}

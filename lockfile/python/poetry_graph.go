@@ -37,21 +37,21 @@ func (p *poetry) sharedFiles(metadata *tomldoc.Table, key string) error {
 		return nil
 	}
 	if lists.Kind != tomldoc.TableKind {
-		return p.errorf(lists.Line, "metadata.%s is %s", key, lists.Kind)
+		return p.errorf(lists.Line(), "metadata.%s is %s", key, lists.Kind)
 	}
 	given := map[string]int{}
 	for _, pair := range lists.Table.Pairs {
 		name, err := CanonicalName(pair.Key)
 		if err != nil {
-			return p.errorf(pair.Line, "metadata.%s: %w", key, err)
+			return p.errorf(pair.Line(), "metadata.%s: %w", key, err)
 		}
 		if pair.Value.Kind != tomldoc.Array {
-			return p.errorf(pair.Line, "metadata.%s of %q is %s", key, name, pair.Value.Kind)
+			return p.errorf(pair.Line(), "metadata.%s of %q is %s", key, name, pair.Value.Kind)
 		}
 		if first, twice := given[name]; twice {
-			return p.errorf(pair.Line, "metadata.%s of %q stands twice, first in line %d", key, name, first)
+			return p.errorf(pair.Line(), "metadata.%s of %q stands twice, first in line %d", key, name, first)
 		}
-		given[name] = pair.Line
+		given[name] = pair.Line()
 		read := p.files
 		if key == "hashes" {
 			read = p.hashes
@@ -60,7 +60,7 @@ func (p *poetry) sharedFiles(metadata *tomldoc.Table, key string) error {
 		if err != nil {
 			return err
 		}
-		if err := p.share(name, files, pair.Line); err != nil {
+		if err := p.share(name, files, pair.Line()); err != nil {
 			return err
 		}
 	}
@@ -71,11 +71,11 @@ func (p *poetry) hashes(elems []tomldoc.Value) ([]lockfile.File, error) {
 	files := make([]lockfile.File, 0, len(elems))
 	for _, elem := range elems {
 		if elem.Kind != tomldoc.String {
-			return nil, p.errorf(elem.Line, "hash is %s", elem.Kind)
+			return nil, p.errorf(elem.Line(), "hash is %s", elem.Kind)
 		}
 		d, err := digest(elem.Text)
 		if err != nil {
-			return nil, p.errorf(elem.Line, "%w", err)
+			return nil, p.errorf(elem.Line(), "%w", err)
 		}
 		files = append(files, lockfile.File{Digest: d})
 	}
@@ -144,14 +144,14 @@ func (p *poetry) edges() error {
 		for _, pair := range t.Pairs {
 			name, err := CanonicalName(pair.Key)
 			if err != nil {
-				return p.errorf(pair.Line, "dependency: %w", err)
+				return p.errorf(pair.Line(), "dependency: %w", err)
 			}
 			constraints, err := p.constraints(pair)
 			if err != nil {
 				return err
 			}
 			if seen[name] {
-				return p.errorf(pair.Line, "dependency %q stands twice", name)
+				return p.errorf(pair.Line(), "dependency %q stands twice", name)
 			}
 			seen[name] = true
 			p.file.Entries[i].Edges = append(p.file.Entries[i].Edges, lockfile.Edge{Name: name, Entry: p.resolve(name, constraints)})
@@ -180,10 +180,10 @@ func (p *poetry) constraints(pair tomldoc.Pair) ([]string, error) {
 			case version.Kind == tomldoc.String:
 				found = append(found, version.Text)
 			default:
-				return nil, p.errorf(version.Line, "version of dependency %.80q is %s", pair.Key, version.Kind)
+				return nil, p.errorf(version.Line(), "version of dependency %.80q is %s", pair.Key, version.Kind)
 			}
 		default:
-			return nil, p.errorf(v.Line, "dependency %.80q is %s", pair.Key, v.Kind)
+			return nil, p.errorf(v.Line(), "dependency %.80q is %s", pair.Key, v.Kind)
 		}
 	}
 	return found, nil

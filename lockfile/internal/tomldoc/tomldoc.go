@@ -45,20 +45,26 @@ func (k Kind) String() string {
 
 // Value is one value. Which of the fields hold depends on Kind.
 type Value struct {
-	Kind  Kind
-	Line  int     // where it starts, or where its key stands; counted from 1
 	Text  string  // the decoded string, or a scalar as written
 	Elems []Value // of an Array; an array of tables has one table for each header
 	Table *Table
+	line  int32
+	Kind  Kind
 	open  bool // an array made by [[headers]], which may grow
 }
+
+// Line is where the value starts, or where its key stands; counted from 1.
+func (v Value) Line() int { return int(v.line) }
 
 // Pair is a key of a table with its value.
 type Pair struct {
 	Key   string
-	Line  int
 	Value Value
+	line  int32
 }
+
+// Line is where the key stands, counted from 1.
+func (p Pair) Line() int { return int(p.line) }
 
 // Table keeps its keys in the order of the document.
 type Table struct {
@@ -102,6 +108,9 @@ const indexFrom = 12
 
 // add appends a key that the caller has found missing.
 func (t *Table) add(key string, line int, v Value) *Value {
+	if t.Pairs == nil {
+		t.Pairs = make([]Pair, 0, 5) // as many as a package of Cargo.lock has at most
+	}
 	if len(t.Pairs) == indexFrom {
 		t.index = make(map[string]int, 2*indexFrom)
 		for i, p := range t.Pairs {
@@ -111,7 +120,7 @@ func (t *Table) add(key string, line int, v Value) *Value {
 	if t.index != nil {
 		t.index[key] = len(t.Pairs)
 	}
-	t.Pairs = append(t.Pairs, Pair{Key: key, Line: line, Value: v})
+	t.Pairs = append(t.Pairs, Pair{Key: key, Value: v, line: int32(line)})
 	return &t.Pairs[len(t.Pairs)-1].Value
 }
 
@@ -236,13 +245,13 @@ func (r *reader) header(root *Table, node *unstable.Node) (*Table, error) {
 	found := parent.Get(key)
 	if found == nil {
 		t := &Table{Line: r.line, made: headed}
-		parent.add(key, r.line, Value{Kind: TableKind, Line: r.line, Table: t})
+		parent.add(key, r.line, Value{Kind: TableKind, line: int32(r.line), Table: t})
 		return t, nil
 	}
 	if found.Kind != TableKind || found.Table.made != implied {
-		return nil, r.errorf("%q is defined twice, first in line %d", key, found.Line)
+		return nil, r.errorf("%q is defined twice, first in line %d", key, found.line)
 	}
-	found.Table.made, found.Table.Line, found.Line = headed, r.line, r.line
+	found.Table.made, found.Table.Line, found.line = headed, r.line, int32(r.line)
 	return found.Table, nil
 }
 
@@ -254,12 +263,12 @@ func (r *reader) arrayHeader(root *Table, node *unstable.Node) (*Table, error) {
 	}
 	found := parent.Get(key)
 	if found == nil {
-		found = parent.add(key, r.line, Value{Kind: Array, Line: r.line, open: true})
+		found = parent.add(key, r.line, Value{Kind: Array, line: int32(r.line), open: true})
 	} else if !found.open {
-		return nil, r.errorf("%q is defined twice, first in line %d", key, found.Line)
+		return nil, r.errorf("%q is defined twice, first in line %d", key, found.line)
 	}
 	t := &Table{Line: r.line, made: headed}
-	found.Elems = append(found.Elems, Value{Kind: TableKind, Line: r.line, Table: t})
+	found.Elems = append(found.Elems, Value{Kind: TableKind, line: int32(r.line), Table: t})
 	return t, nil
 }
 
@@ -279,14 +288,14 @@ func (r *reader) descend(t *Table, node *unstable.Node) (*Table, string, error) 
 		switch {
 		case v == nil:
 			next := &Table{Line: r.line, made: implied}
-			t.add(key, r.line, Value{Kind: TableKind, Line: r.line, Table: next})
+			t.add(key, r.line, Value{Kind: TableKind, line: int32(r.line), Table: next})
 			t = next
 		case v.Kind == TableKind && v.Table.made != inline:
 			t = v.Table
 		case v.open:
 			t = v.Elems[len(v.Elems)-1].Table
 		default:
-			return nil, "", r.errorf("%q of line %d cannot be extended", key, v.Line)
+			return nil, "", r.errorf("%q of line %d cannot be extended", key, v.line)
 		}
 	}
 	return nil, "", r.errorf("empty table name")
@@ -303,7 +312,7 @@ func (r *reader) keyValue(t *Table, node *unstable.Node, depth int) error {
 		v := t.Get(key)
 		if parts.IsLast() {
 			if v != nil {
-				return r.errorf("%q is defined twice, first in line %d", key, v.Line)
+				return r.errorf("%q is defined twice, first in line %d", key, v.line)
 			}
 			value, err := r.value(node.Value(), depth)
 			if err != nil {
@@ -315,12 +324,12 @@ func (r *reader) keyValue(t *Table, node *unstable.Node, depth int) error {
 		switch {
 		case v == nil:
 			next := &Table{Line: line, made: dotted}
-			t.add(key, line, Value{Kind: TableKind, Line: line, Table: next})
+			t.add(key, line, Value{Kind: TableKind, line: int32(line), Table: next})
 			t = next
 		case v.Kind == TableKind && v.Table.made == dotted:
 			t = v.Table
 		default:
-			return r.errorf("%q of line %d cannot be extended", key, v.Line)
+			return r.errorf("%q of line %d cannot be extended", key, v.line)
 		}
 	}
 	return r.errorf("empty key")
@@ -333,7 +342,7 @@ func (r *reader) value(node *unstable.Node, depth int) (Value, error) {
 	if node.Raw.Length > 0 {
 		r.at(node.Raw)
 	}
-	v := Value{Line: r.line}
+	v := Value{line: int32(r.line)}
 	switch node.Kind {
 	case unstable.String:
 		v.Kind, v.Text = String, r.decoded(node)

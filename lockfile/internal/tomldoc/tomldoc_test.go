@@ -18,25 +18,25 @@ func TestParseKnowsLines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := doc.Get("a"); v.Kind != tomldoc.Integer || v.Text != "1" || v.Line != 2 {
+	if v := doc.Get("a"); v.Kind != tomldoc.Integer || v.Text != "1" || v.Line() != 2 {
 		t.Errorf("a = %+v", *v)
 	}
 	p := doc.Get("p").Elems[0]
-	if p.Line != 4 {
-		t.Errorf("[[p]] in line %d, want 4", p.Line)
+	if p.Line() != 4 {
+		t.Errorf("[[p]] in line %d, want 4", p.Line())
 	}
 	n := p.Table.Get("n").Elems
-	if len(n) != 2 || n[0].Text != "x" || n[0].Line != 6 || n[1].Text != "yA" || n[1].Line != 7 {
+	if len(n) != 2 || n[0].Text != "x" || n[0].Line() != 6 || n[1].Text != "yA" || n[1].Line() != 7 {
 		t.Errorf("n = %+v", n)
 	}
 	q := p.Table.Get("q").Table
-	if v := q.Get("r").Table.Get("s").Table.Get("t"); v.Kind != tomldoc.Bool || v.Text != "true" || v.Line != 10 {
+	if v := q.Get("r").Table.Get("s").Table.Get("t"); v.Kind != tomldoc.Bool || v.Text != "true" || v.Line() != 10 {
 		t.Errorf("t = %+v", *v)
 	}
-	if v := q.Get("m"); v.Text != "\ntwo" || v.Line != 11 {
+	if v := q.Get("m"); v.Text != "\ntwo" || v.Line() != 11 {
 		t.Errorf("m = %+v", *v)
 	}
-	if v := q.Get("last"); v.Line != 14 || v.Kind != tomldoc.Other {
+	if v := q.Get("last"); v.Line() != 14 || v.Kind != tomldoc.Other {
 		t.Errorf("last = %+v", *v)
 	}
 }
