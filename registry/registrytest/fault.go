@@ -77,8 +77,8 @@ func (s *Server) Heal() {
 
 // Requests returns what was received so far, in order of the answers.
 func (s *Server) Requests() []Request {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.noted.Lock()
+	defer s.noted.Unlock()
 	return slices.Clone(s.requests)
 }
 
@@ -95,8 +95,8 @@ func (s *Server) Count(k Kind) int {
 
 // Forget empties what Requests returns.
 func (s *Server) Forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.noted.Lock()
+	defer s.noted.Unlock()
 	s.requests = nil
 }
 
@@ -112,8 +112,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// finds it counted.
 	recorder.note = func(status int) {
 		note.Status = status
-		s.mu.Lock()
-		defer s.mu.Unlock()
+		s.noted.Lock()
+		defer s.noted.Unlock()
 		s.requests = append(s.requests, note)
 	}
 	if fault == nil {

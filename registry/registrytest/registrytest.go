@@ -104,11 +104,15 @@ type Server struct {
 	http     *http.Server
 	url      string
 
-	mu       sync.Mutex // guards what follows
-	crates   map[string][]*Crate
-	files    map[string][]*File // by normal project name
-	status   map[string]string
-	faults   []*Fault
+	mu     sync.Mutex // guards the packages and faults
+	crates map[string][]*Crate
+	files  map[string][]*File // by normal project name
+	status map[string]string
+	faults []*Fault
+
+	// Apart from mu, which handlers hold while they answer: a request is noted
+	// before its answer leaves.
+	noted    sync.Mutex
 	requests []Request
 }
 
