@@ -1,18 +1,27 @@
 #!/bin/sh
-# Makes github.json anew from GitHub's OpenAPI description. Needs npm and node.
+# Makes anew what is cut from GitHub's own descriptions: github.json of the REST
+# API, ../testdata/webhooks.schema.json of webhook payloads. Needs npm and node.
 #
-#     ./cut.sh [VERSION]
+#     ./cut.sh [REST_VERSION [WEBHOOKS_VERSION]]
 #
-# The package unpacks to more than 400 MB, so one file of it is taken.
+# The first package unpacks to more than 400 MB, so one file of it is taken.
 set -eu
 
-version=${1:-23.0.2}
+rest=${1:-23.0.2}
+webhooks=${2:-12.1.0}
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 cd "$work"
-npm pack --silent "@octokit/openapi@$version" >/dev/null
-tar -xzf "octokit-openapi-$version.tgz" package/generated/api.github.com.json
-node "$here/cut.js" package/generated/api.github.com.json "$here/operations.txt" "$version" "$here/github.json"
-wc -c "$here/github.json"
+spec=package/generated/api.github.com.json
+
+npm pack --silent "@octokit/openapi@$rest" >/dev/null
+tar -xzf "octokit-openapi-$rest.tgz" "$spec"
+node "$here/cut.js" "$spec" "$here/operations.txt" "$rest" "$here/github.json"
+
+npm pack --silent "@octokit/openapi-webhooks@$webhooks" >/dev/null
+tar -xzf "octokit-openapi-webhooks-$webhooks.tgz" "$spec"
+node "$here/cut-webhooks.js" "$spec" "$here/webhooks.txt" "$webhooks" "$here/../testdata/webhooks.schema.json"
+
+wc -c "$here/github.json" "$here/../testdata/webhooks.schema.json"
