@@ -14,6 +14,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
 
@@ -108,9 +109,6 @@ const indexFrom = 12
 
 // add appends a key that the caller has found missing.
 func (t *Table) add(key string, line int, v Value) *Value {
-	if t.Pairs == nil {
-		t.Pairs = make([]Pair, 0, 5) // as many as a package of Cargo.lock has at most
-	}
 	if len(t.Pairs) == indexFrom {
 		t.index = make(map[string]int, 2*indexFrom)
 		for i, p := range t.Pairs {
@@ -195,6 +193,38 @@ type reader struct {
 	// offset and line are how far lines have been counted: offsets are asked for
 	// in growing order, so that all counting together is one pass.
 	offset, line int
+
+	// Tables, pairs and elements are many and small, and live as long as the
+	// whole tree: they are cut from these.
+	tables stock[Table]
+	pairs  stock[Pair]
+	elems  stock[Value]
+}
+
+// stock hands out slices of few large allocations.
+type stock[T any] struct {
+	free []T
+	next int
+}
+
+// take returns an empty slice that can hold n.
+func (s *stock[T]) take(n int) []T {
+	if len(s.free) < n {
+		s.next = min(max(2*s.next, 32), 1024)
+		s.free = make([]T, max(s.next, n))
+	}
+	taken := s.free[:0:n]
+	s.free = s.free[n:]
+	return taken
+}
+
+// pairsOfTable is room for what a package of Cargo.lock has.
+const pairsOfTable = 5
+
+func (r *reader) table(made origin) *Table {
+	t := &r.tables.take(1)[:1][0]
+	*t = Table{Line: r.line, Pairs: r.pairs.take(pairsOfTable), made: made}
+	return t
 }
 
 func (r *reader) errorf(format string, args ...any) error {
@@ -213,11 +243,7 @@ func (r *reader) syntax(err error) error {
 // at moves the line counter to the start of a range.
 func (r *reader) at(where unstable.Range) int {
 	if to := int(where.Offset); to > r.offset {
-		for i := r.offset; i < to; i++ {
-			if r.text[i] == '\n' {
-				r.line++
-			}
-		}
+		r.line += strings.Count(r.text[r.offset:to], "\n")
 		r.offset = to
 	}
 	return r.line
@@ -244,7 +270,7 @@ func (r *reader) header(root *Table, node *unstable.Node) (*Table, error) {
 	}
 	found := parent.Get(key)
 	if found == nil {
-		t := &Table{Line: r.line, made: headed}
+		t := r.table(headed)
 		parent.add(key, r.line, Value{Kind: TableKind, line: int32(r.line), Table: t})
 		return t, nil
 	}
@@ -267,7 +293,7 @@ func (r *reader) arrayHeader(root *Table, node *unstable.Node) (*Table, error) {
 	} else if !found.open {
 		return nil, r.errorf("%q is defined twice, first in line %d", key, found.line)
 	}
-	t := &Table{Line: r.line, made: headed}
+	t := r.table(headed)
 	found.Elems = append(found.Elems, Value{Kind: TableKind, line: int32(r.line), Table: t})
 	return t, nil
 }
@@ -287,7 +313,7 @@ func (r *reader) descend(t *Table, node *unstable.Node) (*Table, string, error) 
 		v := t.Get(key)
 		switch {
 		case v == nil:
-			next := &Table{Line: r.line, made: implied}
+			next := r.table(implied)
 			t.add(key, r.line, Value{Kind: TableKind, line: int32(r.line), Table: next})
 			t = next
 		case v.Kind == TableKind && v.Table.made != inline:
@@ -323,7 +349,7 @@ func (r *reader) keyValue(t *Table, node *unstable.Node, depth int) error {
 		}
 		switch {
 		case v == nil:
-			next := &Table{Line: line, made: dotted}
+			next := r.table(dotted)
 			t.add(key, line, Value{Kind: TableKind, line: int32(line), Table: next})
 			t = next
 		case v.Kind == TableKind && v.Table.made == dotted:
@@ -356,7 +382,7 @@ func (r *reader) value(node *unstable.Node, depth int) (Value, error) {
 		v.Elems, err = r.elements(node, depth)
 		return v, err
 	case unstable.InlineTable:
-		v.Kind, v.Table = TableKind, &Table{Line: r.line, made: inline}
+		v.Kind, v.Table = TableKind, r.table(inline)
 		for pairs := node.Children(); pairs.Next(); {
 			if err := r.keyValue(v.Table, pairs.Node(), depth+1); err != nil {
 				return v, err
@@ -377,7 +403,7 @@ func (r *reader) elements(node *unstable.Node, depth int) ([]Value, error) {
 	if n == 0 {
 		return nil, nil
 	}
-	elems := make([]Value, 0, n)
+	elems := r.elems.take(n)
 	for it := node.Children(); it.Next(); {
 		elem, err := r.value(it.Node(), depth+1)
 		if err != nil {
