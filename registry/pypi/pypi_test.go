@@ -291,7 +291,6 @@ func TestOpenWhereRangesAreNotSpoken(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Inject(registrytest.Fault{Path: "/files/**", NoRange: true})
-	s.Inject(registrytest.Fault{Path: "**.whl", NoRange: true})
 	cfg := config(s)
 	cfg.WholeWheel = 1 << 20
 	p, err := newClient(t, cfg).Project(t.Context(), "big")

@@ -3,7 +3,7 @@ package registrytest
 import (
 	"fmt"
 	"net/http"
-	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -37,8 +37,8 @@ type Request struct {
 // Fault changes how requests are answered. Status, Redirect and Drop take the
 // place of the answer; Truncate, Corrupt and Replace spoil it after it was made.
 type Fault struct {
-	// Path is a pattern of path.Match over the whole path, where a leading "**"
-	// stands for any beginning. Example: "**/arrayref-*.crate".
+	// Path is a pattern for the whole path: "*" and "?" stand for anything but a
+	// slash, "**" for anything. Example: "**/arrayref-*.crate".
 	Path string
 	// Times is how often the fault happens; 0 is always.
 	Times int
@@ -181,17 +181,12 @@ func (s *Server) fault(p string) *Fault {
 }
 
 func matches(pattern, p string) bool {
-	rest, anywhere := strings.CutPrefix(pattern, "**")
-	if !anywhere {
-		ok, err := path.Match(pattern, p)
-		return ok && err == nil
+	quoted := regexp.QuoteMeta(pattern)
+	for _, wild := range [][2]string{{`\*\*`, ".*"}, {`\*`, "[^/]*"}, {`\?`, "[^/]"}} {
+		quoted = strings.ReplaceAll(quoted, wild[0], wild[1])
 	}
-	for i := range len(p) {
-		if ok, err := path.Match(rest, p[i:]); ok && err == nil {
-			return true
-		}
-	}
-	return rest == ""
+	ok, err := regexp.MatchString("^"+quoted+"$", p)
+	return ok && err == nil
 }
 
 func kindOf(p string) Kind {
