@@ -26,12 +26,13 @@ func cutMarkdown(s string, limit int) string {
 	if i := strings.LastIndexByte(cut, '\n'); i > len(cut)/2 {
 		cut = cut[:i]
 	}
-	if fence := openFence(cut); fence != "" {
-		if len(fence) > reserve-1 {
-			cut = cut[:strings.LastIndex(cut, fence)]
-		} else {
-			cut += "\n" + fence
-		}
+	fence := openFence(cut)
+	for len(fence) >= reserve { // no room to close it: leave its block out
+		cut = cut[:strings.LastIndex(cut, fence)]
+		fence = openFence(cut)
+	}
+	if fence != "" {
+		cut += "\n" + fence
 	}
 	return cut + "\n\n" + cutNote + "\n"
 }

@@ -60,6 +60,7 @@ func FuzzCutMarkdown(f *testing.F) {
 	f.Add("```\ncode\n", 300)
 	f.Add(strings.Repeat("`", 500), 300)
 	f.Add(strings.Repeat("~", 70)+"\n"+strings.Repeat("\u20ac\n", 200), 310)
+	f.Add(strings.Repeat("~", 70)+"\n"+strings.Repeat("~", 70)+" x\n"+strings.Repeat("y\n", 300), 320)
 	f.Add("\xff\xfe"+strings.Repeat("x", 400), 250)
 	f.Fuzz(func(t *testing.T, s string, limit int) {
 		limit = 250 + (limit&0x7fffffff)%1000
