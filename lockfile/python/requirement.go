@@ -82,6 +82,10 @@ func fromSpecifier(entry *lockfile.Entry, from, body string) error {
 	m := specifier.FindStringSubmatch(body)
 	direct := m != nil && strings.HasPrefix(m[2], "@")
 	if !direct && looksLocal(body) {
+		if m != nil && strings.ContainsAny(m[2][:min(1, len(m[2]))], "=<>!~(") {
+			// On one host a path, on another a requirement: neither may pass for the other.
+			return errors.New("could be a path or a name with versions: write the path with ./")
+		}
 		return fromPath(entry, from, body)
 	}
 	if m == nil {
@@ -125,8 +129,7 @@ func fromSpecifier(entry *lockfile.Entry, from, body string) error {
 	return nil
 }
 
-// looksLocal is pip's test for a path, which asks the disk as well; what could be
-// either is taken for a path, and said to be one.
+// looksLocal is pip's test for a path on any host, without asking the disk.
 func looksLocal(s string) bool {
 	if strings.ContainsAny(s, `/\`) || strings.HasPrefix(s, ".") {
 		return true
