@@ -421,3 +421,26 @@ func TestPullsForCommit(t *testing.T) {
 func sortTree(files []lockkeeper.TreeFile) {
 	slices.SortFunc(files, func(a, b lockkeeper.TreeFile) int { return strings.Compare(a.Path, b.Path) })
 }
+
+func TestComments(t *testing.T) {
+	w := newWorld(t, githubtest.Config{})
+	for i := range 120 {
+		w.pull.Comment("bob", fmt.Sprint("comment ", i))
+	}
+	w.clock.Advance(10 * time.Second)
+	since := w.clock.Now()
+	w.pull.Comment("carol", "the last")
+	w.ResetRequests()
+	got, err := w.client.Comments(t.Context(), w.repo, 1, time.Time{})
+	if err != nil || len(got) != 121 || got[0].Body != "comment 0" {
+		t.Fatalf("%d comments, %v", len(got), err)
+	}
+	w.calls(times(2, "GET issues/1/comments")...)
+	if got, err = w.client.Comments(t.Context(), w.repo, 1, since); err != nil || len(got) != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	c := got[0]
+	if c.Author != (github.Account{ID: w.users["carol"].ID, Login: "carol"}) || c.Body != "the last" || !c.Created.Equal(since) || c.URL == "" {
+		t.Errorf("%+v", c)
+	}
+}
