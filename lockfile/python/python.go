@@ -25,6 +25,13 @@ const (
 	maxText    = 16 << 10 // a marker or requirement
 )
 
+// Bounds in number of one requirements file. Real ones have some thousands of
+// lines, and some hundred hashes to a line.
+const (
+	maxLines = 1 << 17 // logical lines that are not empty
+	maxWords = 1 << 19 // words of options in all
+)
+
 // publicHost and publicPath name PyPI where a file spells out the default index.
 // They are compared with, never fetched.
 const (

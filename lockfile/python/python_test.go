@@ -68,6 +68,9 @@ func TestRequirementsEncodings(t *testing.T) {
 		"half UTF-16":  "\xff\xfea",
 		"third line":   "a==1.0\n\n# coding: latin-1 \xe9\n",
 		"unknown name": "# coding: klingon\n",
+		"lines":        strings.Repeat("a\n", 200_000),
+		"options":      strings.Repeat("--pre ", 600_000),
+		"requirement":  "a[" + strings.Repeat("b,", 10_000) + "b]",
 		"size":         strings.Repeat("\n", lockfile.MaxSize+1),
 	} {
 		if l, err := python.ParseRequirements("requirements.txt", []byte(data)); err == nil {

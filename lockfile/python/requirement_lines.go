@@ -70,7 +70,7 @@ type logicalLine struct {
 
 // logicalLines joins lines that end in a backslash, cuts comments and drops what
 // is then empty, as join_lines and ignore_comments do.
-func logicalLines(text string) []logicalLine {
+func logicalLines(text string) ([]logicalLine, error) {
 	var lines []logicalLine
 	emit := func(s string, number int) {
 		if s = strings.TrimFunc(cutComment(s), isBlank); s != "" {
@@ -80,6 +80,9 @@ func logicalLines(text string) []logicalLine {
 	var joined strings.Builder
 	first := 0 // line at which joining began; 0 while not joining
 	for number := 1; text != ""; {
+		if len(lines) > maxLines {
+			return nil, fmt.Errorf("more than %d lines", maxLines)
+		}
 		line, rest, newlines := cutLine(text)
 		isComment := startsComment(line)
 		switch {
@@ -106,7 +109,7 @@ func logicalLines(text string) []logicalLine {
 	if first > 0 {
 		emit(joined.String(), first)
 	}
-	return lines
+	return lines, nil
 }
 
 // cutLine ends a line wherever Python's str.splitlines does. A file could

@@ -46,7 +46,11 @@ func ParseRequirements(path string, data []byte) (*lockfile.Lockfile, error) {
 		file:  &lockfile.Lockfile{Path: path, Format: lockfile.Requirements},
 		index: lockfile.Source{Kind: lockfile.Registry},
 	}
-	for _, l := range logicalLines(string(text)) {
+	lines, err := logicalLines(string(text))
+	if err != nil {
+		return nil, &lockfile.Error{Path: path, Err: err}
+	}
+	for _, l := range lines {
 		if err := r.line(l.text); err != nil {
 			return nil, &lockfile.Error{Path: path, Line: l.number, Err: err}
 		}
@@ -57,7 +61,8 @@ func ParseRequirements(path string, data []byte) (*lockfile.Lockfile, error) {
 }
 
 type requirements struct {
-	file *lockfile.Lockfile
+	file  *lockfile.Lockfile
+	words int // of options, so far
 
 	index     lockfile.Source // what the last --index-url says
 	noIndex   bool
@@ -99,6 +104,9 @@ func (r *requirements) line(text string) error {
 	words, err := splitWords(rest)
 	if err != nil {
 		return fmt.Errorf("options %.80q: %w", rest, err)
+	}
+	if r.words += len(words); r.words > maxWords {
+		return fmt.Errorf("more than %d words of options in one file", maxWords)
 	}
 	options, err := parseOptions(words)
 	if err != nil {
