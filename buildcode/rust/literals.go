@@ -1,0 +1,227 @@
+package rust
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/buildcode"
+)
+
+// ordinaryVariables are those of cargo, of compilers and of the host that builds
+// are made of.
+var ordinaryVariables = wordSet(`OUT_DIR TARGET HOST NUM_JOBS OPT_LEVEL PROFILE DEBUG RUSTC RUSTDOC RUSTFMT MAKE MAKEFLAGS GNUMAKE NINJA CMAKE PERL PYTHON
+	PYTHON3 NASM YASM GIT PROTOC PROTOC_INCLUDE DOCS_RS SOURCE_DATE_EPOCH PATH LIBRARY_PATH LD_LIBRARY_PATH DYLD_LIBRARY_PATH INCLUDE LIB LIBPATH C_INCLUDE_PATH CPATH
+	SDKROOT DEVELOPER_DIR MACOSX_DEPLOYMENT_TARGET IPHONEOS_DEPLOYMENT_TARGET CROSS_COMPILE SYSROOT TERM NO_COLOR CI CLIPPY_ARGS MIRI
+	LIBCLANG_PATH CLANG_PATH CLANG VisualStudioVersion VCINSTALLDIR VCToolsVersion WindowsSdkDir VSCMD_ARG_TGT_ARCH SystemRoot EMSDK PROCESSOR_ARCHITECTURE`)
+
+var ordinaryPrefixes = []string{
+	"RUSTC_", "RUSTUP_TOOLCHAIN", "DEP_", "PKG_CONFIG", "VCPKG", "CMAKE_", "LLVM_", "BINDGEN_", "ANDROID_NDK", "NDK_", "WASI_SDK", "MSVC_",
+}
+
+// compilerVariable matches CC, HOST_CFLAGS, CC_x86_64-unknown-linux-gnu and so on.
+var compilerVariable = regexp.MustCompile(`^(HOST_|TARGET_|CROSS_|RUST)?(CC|CXX|CPP|AR|AS|LD|NM|RANLIB|OBJCOPY|STRIP|RC|CFLAGS|CXXFLAGS|CPPFLAGS|ARFLAGS|ASFLAGS|LDFLAGS|FLAGS|CXXSTDLIB|CRATE_CC_NO_DEFAULTS)(_.*)?$`)
+
+// secret matches variables that hold what must not leave the host.
+var secret = regexp.MustCompile(`(?i)token|secret|password|passwd|credential|api_?key|private|registr|access_key|auth`)
+
+// homeVariables say where a person's files are.
+var homeVariables = wordSet("HOME USERPROFILE HOMEPATH HOMEDRIVE APPDATA LOCALAPPDATA CARGO_HOME XDG_CONFIG_HOME XDG_DATA_HOME XDG_CACHE_HOME XDG_STATE_HOME")
+
+// envCapability tells what reading a variable means; false for the ordinary ones.
+// own is the prefix of the package's own variables.
+func envCapability(name, own string) (buildcode.Capability, bool) {
+	switch {
+	case homeVariables[name]:
+		return buildcode.Home, true
+	case secret.MatchString(name) && !strings.HasPrefix(name, "CARGO_PKG_") && !strings.HasPrefix(name, "CARGO_FEATURE_"):
+		return buildcode.ReadEnv, true
+	case ordinaryVariables[name], strings.HasPrefix(name, "CARGO"), compilerVariable.MatchString(name):
+		return "", false
+	case own != "" && strings.HasPrefix(strings.ToUpper(name), own),
+		strings.HasPrefix(own, "LIB") && len(own) > 5 && strings.HasPrefix(strings.ToUpper(name), own[3:]):
+		return "", false
+	}
+	if slices.ContainsFunc(ordinaryPrefixes, func(p string) bool { return strings.HasPrefix(name, p) }) {
+		return "", false
+	}
+	return buildcode.ReadEnv, true
+}
+
+// private matches paths at which people keep what is theirs.
+var private = regexp.MustCompile(`(^|[/\\"' ])(~[/\\]|\.ssh\b|\.aws\b|\.gnupg\b|\.npmrc\b|\.pypirc\b|\.netrc\b|\.git-credentials\b|\.kube\b|\.bash_history\b|\.zsh_history\b|\.bashrc\b|\.zshrc\b|\.docker/config|\.config/gh\b|id_rsa\b|id_ed25519\b|wallet\.dat\b)|\.cargo[/\\](credentials|config|bin)|^credentials(\.toml)?$|Login Data$|Local Storage`)
+
+// linking matches arguments that make the compiler or linker load or start
+// something else.
+var linking = regexp.MustCompile(`-fuse-ld=[./]|--ld-path|-fplugin=|-plugin[=, ]|-wrapper[=, ]|-Zcodegen-backend|codegen-backend=|-Clinker=|linker=[./]`)
+
+// systemFiles are read by nothing that builds.
+var systemFiles = regexp.MustCompile(`^(/etc/(passwd|shadow|hosts|sudoers)|/proc/(self/(environ|mem|maps)|[0-9]+/)|/var/run/docker\.sock|/root/)`)
+
+// literal looks at one string.
+func (c *scanner) literal(s *source, i int) {
+	text := s.tokens[i].text
+	if len(text) < 64 {
+		c.literals[text] = true
+	}
+	switch {
+	case private.MatchString(text):
+		c.use(s, i, buildcode.Home, "")
+	case systemFiles.MatchString(text):
+		c.use(s, i, buildcode.ReadFiles, "")
+	case linking.MatchString(text):
+		c.use(s, i, buildcode.LoadCode, "")
+	}
+	if encoded(text) {
+		c.pack(s, i)
+	}
+}
+
+// paths handles a call of std::fs with the paths that it is given. Reading below
+// the package or its output directory, and writing below the latter, is what
+// builds do; anything else counts, and so does what cannot be told.
+func (c *scanner) paths(s *source, i, open int, kind sinkKind) {
+	args := c.split(s, open+1, block(s.tokens, open)-1)
+	if len(args) == 0 {
+		args = []span{{s: s, lo: open, hi: open}}
+	}
+	name := s.tokens[open-1].text
+	for k, arg := range args {
+		writes := kind == writesPath || name == "copy" && k == 1
+		// The second argument of write is what is written, of open it is an option.
+		if k > 0 && name != "copy" && name != "rename" && name != "hard_link" && name != "soft_link" && !strings.HasPrefix(name, "symlink") {
+			break
+		}
+		v := c.evaluate(arg)
+		switch {
+		case writes && !(v.has("OUT_DIR") && inside(v)):
+			c.use(s, i, buildcode.WriteFiles, "")
+		case !writes && !ordinaryRead(v):
+			c.use(s, i, buildcode.ReadFiles, "")
+		}
+	}
+}
+
+func ordinaryRead(v value) bool {
+	if !inside(v) {
+		return false
+	}
+	if v.has("OUT_DIR") || v.has("CARGO_MANIFEST_DIR") {
+		return true
+	}
+	return !v.unknown && len(v.env) == 0 && len(v.literals) > 0
+}
+
+// inside reports whether no part of a path leads out of where it begins.
+func inside(v value) bool {
+	for _, l := range v.literals {
+		if strings.HasPrefix(l, "~") || strings.HasPrefix(l, "/") && !anchored(v) || len(l) > 1 && l[1] == ':' {
+			return false
+		}
+	}
+	for _, l := range slices.Concat(v.literals, v.fragments) {
+		if slices.Contains(strings.FieldsFunc(l, func(r rune) bool { return r == '/' || r == '\\' }), "..") {
+			return false
+		}
+	}
+	return true
+}
+
+// anchored: a literal "/x" may be what is appended to a directory.
+func anchored(v value) bool { return v.has("OUT_DIR") || v.has("CARGO_MANIFEST_DIR") }
+
+// minEncoded is the length from which a string counts as encoded material.
+const minEncoded = 24
+
+var (
+	hexText    = regexp.MustCompile(`^(0x)?[0-9a-fA-F]+$`)
+	base64Text = regexp.MustCompile(`^[A-Za-z0-9+/_-]+={0,2}$`)
+)
+
+// encoded reports whether text looks like hex or base64 of something: long, in
+// one alphabet, of mixed characters, and it decodes.
+func encoded(text string) bool {
+	text = strings.TrimSpace(text)
+	if len(text) < minEncoded || len(text) > 1<<20 {
+		return false
+	}
+	if hexText.MatchString(text) {
+		_, err := hex.DecodeString(strings.TrimPrefix(text, "0x"))
+		return err == nil
+	}
+	if !base64Text.MatchString(text) || strings.Count(text, "/")+strings.Count(text, "_")+strings.Count(text, "-") > len(text)/12 {
+		return false
+	}
+	lower, upper, digits := 0, 0, 0
+	for _, r := range text {
+		switch {
+		case r >= 'a' && r <= 'z':
+			lower++
+		case r >= 'A' && r <= 'Z':
+			upper++
+		case r >= '0' && r <= '9':
+			digits++
+		}
+	}
+	if lower == 0 || upper == 0 || digits == 0 {
+		return false
+	}
+	text = strings.NewReplacer("-", "+", "_", "/", "=", "").Replace(text)
+	_, err := base64.RawStdEncoding.DecodeString(text)
+	return err == nil
+}
+
+// minNumbers is how many small numbers make an array look like bytes of a text.
+const minNumbers = 16
+
+// array looks at [1, 2, ...] for bytes in disguise.
+func (c *scanner) array(s *source, i int) {
+	count := 0
+	for j := i + 1; j < block(s.tokens, i)-1; j++ {
+		t := s.tokens[j]
+		if t.is(",") {
+			continue
+		}
+		n, small := quoteNumber(t.text)
+		if t.kind != number || !small || n > 255 {
+			return
+		}
+		if count++; count > minNumbers {
+			c.pack(s, i)
+			return
+		}
+	}
+}
+
+// xor looks for b ^ 0x5a in a statement that makes characters of it.
+func (c *scanner) xor(s *source, i int) {
+	for j := max(i-40, 0); j < min(i+40, len(s.tokens)); j++ {
+		if t := s.tokens[j]; t.word("char") || t.kind == ident && strings.HasPrefix(t.text, "from_utf8") {
+			c.pack(s, i)
+			return
+		}
+	}
+}
+
+func (c *scanner) pack(s *source, i int) {
+	if len(c.packed) < maxSeen {
+		line := s.tokens[i].line
+		c.packed = append(c.packed, buildcode.Use{Capability: buildcode.Decode, Path: s.path, Line: int(line), Text: s.line(line)})
+	}
+}
+
+// decode counts encoded material only where the code could make use of it: it
+// reaches the network, loads code or starts more than the tools of a build.
+func (c *scanner) decode() {
+	if !slices.ContainsFunc(c.uses, func(u buildcode.Use) bool {
+		return u.Capability == buildcode.Network || u.Capability == buildcode.LoadCode ||
+			strings.HasPrefix(string(u.Capability), "run:") && u.Capability.Grave()
+	}) {
+		return
+	}
+	for _, u := range c.packed {
+		c.record(u)
+	}
+}

@@ -1,0 +1,480 @@
+package rust
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/buildcode"
+)
+
+// maxSeen bounds the evidence kept for one capability in one file.
+const maxSeen = 10
+
+// scanner collects what a program is able to do.
+type scanner struct {
+	*program
+	uses []buildcode.Use
+	seen map[buildcode.Use]int // by capability and path
+	// macro: the program is a procedural macro.
+	macro bool
+	// packed are places that look like encoded material, which counts only beside
+	// something that could use it.
+	packed []buildcode.Use
+	// literals of all files, for what depends on arguments wherever they stand.
+	literals map[string]bool
+}
+
+// newProgram prepares sources for scanning. They must be lexed.
+func newProgram(sources []*source, deps dependencies, name string) *program {
+	p := &program{
+		sources: sources, deps: deps, items: map[string]bool{}, own: ownPrefix(name),
+		exported: imports{names: map[string][][]string{}}, values: map[valueKey]*value{},
+	}
+	for _, s := range sources {
+		s.uses = importsOf(s.tokens)
+		for item := range declared(s.tokens) {
+			p.items[item] = true
+		}
+	}
+	p.export()
+	for _, s := range sources {
+		s.tokens = relevant(s.tokens, func(path []string) bool { return p.quotes(s, path) })
+	}
+	p.exported = imports{names: map[string][][]string{}}
+	for _, s := range sources {
+		s.uses = importsOf(s.tokens)
+		s.functions = functionsOf(s.tokens)
+		s.owner = owners(s.functions, len(s.tokens))
+		s.bindings = bindingsOf(s)
+	}
+	p.export()
+	return p
+}
+
+// export gathers the imports of all files and forgets what was resolved before.
+func (p *program) export() {
+	p.resolved = map[resolveKey][][]string{}
+	for _, s := range p.sources {
+		p.overflow = p.overflow || s.uses.overflow
+		for name, paths := range s.uses.names {
+			for _, path := range paths {
+				p.exported.add(name, path)
+			}
+		}
+		for _, glob := range s.uses.globs {
+			if len(glob) > 0 && p.external(glob[0]) && telling(glob[0]) && !slices.ContainsFunc(p.exported.globs, func(g []string) bool { return slices.Equal(g, glob) }) {
+				p.exported.globs = append(p.exported.globs, glob)
+			}
+		}
+	}
+	p.overflow = p.overflow || p.exported.overflow || len(p.exported.globs) > maxAliases
+	p.expand()
+}
+
+// quotes reports whether path names one of the known quote macros and nothing else.
+func (p *program) quotes(s *source, path []string) bool {
+	if p.items[path[len(path)-1]+"!"] {
+		return false // the crate has a macro of its own by that name
+	}
+	if len(path) > 1 {
+		return p.known(p.resolve(s, path))
+	}
+	name := path[0]
+	if targets := s.uses.names[name]; len(targets) > 0 {
+		return p.known(p.resolve(s, path))
+	}
+	// #[macro_use] extern crate quote, or a prelude of the crate's own.
+	if targets := p.exported.names[name]; len(targets) > 0 && !p.known(targets) {
+		return false
+	}
+	return len(p.deps["quote"])+len(p.deps["syn"]) > 0
+}
+
+func (p *program) known(paths [][]string) bool {
+	for _, full := range paths {
+		root := full[0]
+		if root == unknown && len(full) > 1 || root == "crate" || root == "super" || root == "self" {
+			continue
+		}
+		if !slices.Contains(quoteCrates, root) {
+			return false
+		}
+	}
+	return len(paths) > 0
+}
+
+// ownPrefix is how variables of a package begin: OPENSSL for openssl-sys.
+func ownPrefix(name string) string {
+	s := strings.ToUpper(crateName(name))
+	s = strings.TrimSuffix(s, "_SYS")
+	if len(s) < 3 {
+		return ""
+	}
+	return s
+}
+
+// scan walks all sources.
+func (c *scanner) scan() {
+	for _, s := range c.sources {
+		c.file(s)
+	}
+	if c.overflow {
+		c.use(c.sources[0], 0, buildcode.Unanalysed, "names with too many meanings")
+	}
+	c.arguments()
+	c.decode()
+	if c.steps > maxSteps {
+		c.use(c.sources[0], 0, buildcode.Unanalysed, "too entangled to be followed")
+	}
+}
+
+func (c *scanner) file(s *source) {
+	tokens := s.tokens
+	for i := 0; i < len(tokens); {
+		switch t := tokens[i]; {
+		case t.kind == str:
+			c.literal(s, i)
+			i++
+		case t.word("use"):
+			i = c.declaration(s, i)
+		case t.word("extern"):
+			c.extern(s, i)
+			i++
+		case t.kind == ident && at(tokens, i-1).is("."):
+			c.method(s, i)
+			i++
+		case t.is("::") && at(tokens, i-1).kind != ident && !at(tokens, i-1).is(">"),
+			t.is("$") && at(tokens, i+1).kind == ident && at(tokens, i+2).is("::"),
+			t.kind == ident && !at(tokens, i-1).is("::") && !at(tokens, i-1).is("$") && (t.raw || !keywords[t.text]):
+			i = c.path(s, i)
+		case t.is("["):
+			c.array(s, i)
+			i++
+		case t.is("^"):
+			c.xor(s, i)
+			i++
+		default:
+			i++
+		}
+	}
+}
+
+func (c *scanner) use(s *source, i int, capability buildcode.Capability, text string) {
+	line := at(s.tokens, i).line
+	if text == "" {
+		text = s.line(line)
+	}
+	c.record(buildcode.Use{Capability: capability, Path: s.path, Line: int(line), Text: text})
+}
+
+func (c *scanner) record(u buildcode.Use) {
+	key := buildcode.Use{Capability: u.Capability, Path: u.Path}
+	if c.seen[key]++; c.seen[key] <= maxSeen {
+		c.uses = append(c.uses, u)
+	}
+}
+
+func (c *scanner) has(capability buildcode.Capability) bool {
+	return slices.ContainsFunc(c.uses, func(u buildcode.Use) bool { return u.Capability == capability })
+}
+
+// declaration handles a use tree: of some names the mention is enough.
+func (c *scanner) declaration(s *source, i int) int {
+	tree := imports{names: map[string][][]string{}}
+	end := max(tree.tree(s.tokens, i+1, nil, 0), i+1)
+	for _, path := range tree.globs {
+		c.mention(s, i, path)
+	}
+	for _, targets := range tree.names {
+		for _, path := range targets {
+			c.mention(s, i, path)
+		}
+	}
+	return end
+}
+
+func (c *scanner) mention(s *source, i int, path []string) {
+	if len(path) == 0 {
+		return
+	}
+	for _, full := range c.resolve(s, path) {
+		k := sinkOf(full)
+		if k.kind == named {
+			c.use(s, i, k.capability, "")
+		}
+		if k.kind == assembles {
+			c.use(s, i, buildcode.LoadCode, "")
+		}
+		if k.kind == startsProgram && len(k.rest) > 0 {
+			c.use(s, i, buildcode.RunUnknown, "")
+		}
+	}
+}
+
+// path handles a path in code and returns the index behind it.
+func (c *scanner) path(s *source, i int) int {
+	tokens := s.tokens
+	path, end := pathAt(tokens, i)
+	if len(path) == 0 || end <= i {
+		return i + 1
+	}
+	// <Command>::new
+	if at(tokens, end).is(">") && at(tokens, end+1).is("::") && at(tokens, i-1).is("<") {
+		more, next := pathAt(tokens, end+1)
+		path, end = append(path, more...), next
+	}
+	if at(tokens, end).is("!") && len(path) == 1 && !at(tokens, end+1).is("=") {
+		return c.macroCall(s, i, end, path)
+	}
+	for _, full := range c.resolve(s, path) {
+		c.sink(s, i, end, sinkOf(full))
+	}
+	if at(tokens, end).is("!") && !at(tokens, end+1).is("=") {
+		return c.macroCall(s, i, end, path)
+	}
+	return max(end, i+1)
+}
+
+// sink handles one meaning of the path at i, behind which end stands.
+func (c *scanner) sink(s *source, i, end int, k sink) {
+	tokens := s.tokens
+	switch k.kind {
+	case named:
+		c.use(s, i, k.capability, "")
+	case assembles:
+		if at(tokens, end).is("!") && !c.items[tokens[end-1].text+"!"] {
+			c.use(s, i, buildcode.LoadCode, "")
+		}
+	case startsProgram:
+		c.starts(s, i, end, k.rest)
+	case readsVariable:
+		c.readsVariable(s, i, end)
+	case readsPath, writesPath:
+		if at(tokens, end).is("(") {
+			c.paths(s, i, end, k.kind)
+		} else if !at(tokens, i-1).is("<") {
+			c.use(s, i, map[sinkKind]buildcode.Capability{readsPath: buildcode.ReadFiles, writesPath: buildcode.WriteFiles}[k.kind], "")
+		}
+	case transmutes:
+		// To a function: transmute::<_, fn()>(p), or anything in a build script, which
+		// has no need of it.
+		to := seek(tokens, end, ";")
+		if !c.macro || slices.ContainsFunc(tokens[i:min(to, len(tokens))], func(t token) bool { return t.word("fn") }) {
+			c.use(s, i, buildcode.LoadCode, "")
+		}
+	}
+}
+
+// starts handles std::process::Command. A bare mention, as the type of a
+// parameter, starts nothing: somebody must have made it.
+func (c *scanner) starts(s *source, i, end int, rest []string) {
+	if len(rest) == 0 {
+		return
+	}
+	tokens := s.tokens
+	if rest[0] != "new" || !at(tokens, end).is("(") {
+		// Command::new handed to map() starts what the statement before it yields.
+		v := c.evaluate(span{s: s, lo: statementStart(tokens, i), hi: i})
+		c.programs(s, i, v)
+		return
+	}
+	c.programs(s, i, c.evaluate(span{s: s, lo: end + 1, hi: block(tokens, end) - 1}))
+}
+
+// statementStart is the index behind the semicolon, brace or = before i.
+func statementStart(tokens []token, i int) int {
+	for j := i; j > 0 && j > i-200; j-- {
+		if t := tokens[j-1]; t.is(";") || t.is("{") || t.is("}") || t.is("=") {
+			return j
+		}
+	}
+	return i
+}
+
+// programs records what a value starts when it is a program's name.
+func (c *scanner) programs(s *source, i int, v value) {
+	if v.unknown || len(v.fragments) > 0 || v.empty() {
+		c.use(s, i, buildcode.RunUnknown, "")
+	}
+	for _, name := range v.literals {
+		if name != "" {
+			c.use(s, i, programOf(name), "")
+		}
+	}
+	for _, name := range v.env {
+		c.use(s, i, c.toolOf(name), "")
+	}
+}
+
+var plainName = regexp.MustCompile(`^[A-Za-z0-9._+/-]{1,60}$`)
+
+// systemDirs are where a program's bare name says what it is. In any other place
+// the directory belongs to the name: ./gcc is no compiler.
+var systemDirs = wordSet("/bin /usr/bin /usr/local/bin /sbin /usr/sbin /opt/homebrew/bin")
+
+// programOf is the capability to start a literal program.
+func programOf(literal string) buildcode.Capability {
+	name := strings.ReplaceAll(literal, `\`, "/")
+	name = strings.TrimSuffix(strings.ToLower(name), ".exe")
+	name = strings.TrimPrefix(name, "c:/windows/system32/")
+	if !plainName.MatchString(name) {
+		return buildcode.RunUnknown
+	}
+	if systemDirs[path.Dir(name)] {
+		name = path.Base(name)
+	}
+	return buildcode.Run(name)
+}
+
+// tools are programs by the variables that name them.
+var tools = map[string]string{
+	"RUSTC": "rustc", "RUSTC_WRAPPER": "rustc", "RUSTC_WORKSPACE_WRAPPER": "rustc", "CARGO": "cargo", "RUSTDOC": "rustdoc",
+	"RUSTFMT": "rustfmt", "CC": "cc", "CXX": "c++", "CPP": "cc", "AR": "ar", "AS": "as", "LD": "ld", "NM": "nm", "RANLIB": "ranlib", "OBJCOPY": "objcopy",
+	"MAKE": "make", "GNUMAKE": "make", "CMAKE": "cmake", "NINJA": "ninja", "PERL": "perl", "NASM": "nasm", "YASM": "yasm",
+	"PKG_CONFIG": "pkg-config", "LLVM_CONFIG": "llvm-config", "LLVM_CONFIG_PATH": "llvm-config", "CLANG_PATH": "clang", "CLANG": "clang",
+	"RUSTC_LINKER": "ld", "PYTHON": "python", "PYTHON3": "python3", "GIT": "git", "XCRUN": "xcrun", "PROTOC": "protoc",
+}
+
+// toolOf is the capability to start what a variable names.
+func (c *scanner) toolOf(name string) buildcode.Capability {
+	name = strings.TrimPrefix(strings.TrimPrefix(strings.ToUpper(name), "HOST_"), "TARGET_")
+	if tool, found := tools[name]; found {
+		return buildcode.Run(tool)
+	}
+	// CC_x86_64_unknown_linux_gnu
+	if base, rest, found := strings.Cut(name, "_"); found && strings.Contains(rest, "_") && len(base) <= 3 {
+		if tool, found := tools[base]; found {
+			return buildcode.Run(tool)
+		}
+	}
+	return buildcode.RunUnknown
+}
+
+// readsVariable handles std::env::var.
+func (c *scanner) readsVariable(s *source, i, end int) {
+	if !at(s.tokens, end).is("(") {
+		c.use(s, i, buildcode.ReadEnv, "")
+		return
+	}
+	var v value
+	c.variables(span{s: s, lo: end + 1, hi: block(s.tokens, end) - 1}, &v, 0)
+	for _, name := range v.env {
+		c.variable1(s, i, name)
+	}
+	if v.unknown {
+		c.use(s, i, buildcode.ReadEnv, "")
+	}
+}
+
+func (c *scanner) variable1(s *source, i int, name string) {
+	if capability, grave := envCapability(name, c.own); grave {
+		c.use(s, i, capability, "")
+	}
+}
+
+// macroCall handles name!(...) and returns where to go on.
+func (c *scanner) macroCall(s *source, i, end int, path []string) int {
+	tokens := s.tokens
+	open := end + 1
+	switch name := path[len(path)-1]; name {
+	case "env", "option_env":
+		if t := at(tokens, open+1); t.kind == str {
+			c.variable1(s, i, t.text)
+		}
+		return block(tokens, open)
+	case "macro_rules":
+		return open + 1
+	}
+	shell := false
+	for _, full := range c.resolve(s, path) {
+		k := sinkOf(full)
+		shell = shell || k.kind == shellMacro
+		if len(path) == 1 {
+			c.sink(s, i, end, k)
+		}
+	}
+	if shell {
+		c.shell(s, i, open)
+	}
+	return open + 1
+}
+
+// shell handles duct's and xshell's cmd!: the program is the first word of the
+// first string.
+func (c *scanner) shell(s *source, i, open int) {
+	for j := open; j < block(s.tokens, open); j++ {
+		if t := s.tokens[j]; t.kind == str {
+			if words := strings.Fields(t.text); len(words) > 0 && !strings.ContainsAny(t.text, "|;&`$") {
+				c.use(s, i, programOf(words[0]), "")
+				return
+			}
+			break
+		}
+	}
+	c.use(s, i, buildcode.RunUnknown, "")
+}
+
+// method handles a name behind a dot. Only few mean anything without their type.
+func (c *scanner) method(s *source, i int) {
+	tokens := s.tokens
+	if !at(tokens, i+1).is("(") {
+		return
+	}
+	switch tokens[i].text {
+	case "to_socket_addrs":
+		c.use(s, i, buildcode.Network, "")
+	case "compiler", "archiver":
+		// cc::Build::compiler: another program than the host's compiler.
+		if t := at(tokens, i+2); t.kind == str && len(c.deps["cc"]) > 0 {
+			c.use(s, i, programOf(t.text), "")
+		}
+	}
+}
+
+// extern handles blocks of foreign functions: calls of code that no crate wraps.
+func (c *scanner) extern(s *source, i int) {
+	j := i + 1
+	if at(s.tokens, j).kind == str {
+		j++
+	}
+	if at(s.tokens, j).is("{") && !at(s.tokens, j+1).is("}") {
+		c.use(s, i, buildcode.LoadCode, "")
+	}
+}
+
+// arguments looks at what well-known programs were handed, wherever it stands.
+func (c *scanner) arguments() {
+	runs := map[string][]buildcode.Use{}
+	for _, u := range c.uses {
+		if name, found := strings.CutPrefix(string(u.Capability), "run:"); found {
+			runs[name] = append(runs[name], u)
+		}
+	}
+	also := func(capability buildcode.Capability, program string, args ...string) {
+		for _, arg := range args {
+			if c.literals[arg] && len(runs[program]) > 0 {
+				u := runs[program][0]
+				c.record(buildcode.Use{Capability: capability, Path: u.Path, Line: u.Line, Text: program + " " + arg})
+			}
+		}
+	}
+	also(buildcode.Network, "git", "clone", "fetch", "pull", "ls-remote")
+	also(buildcode.Network, "cargo", "install", "fetch", "publish", "update")
+	also(buildcode.RunUnknown, "cargo", "run", "test")
+	also(buildcode.RunUnknown, "perl", "-e", "-E")
+	also(buildcode.RunUnknown, "make", "-f", "--eval")
+	also(buildcode.RunUnknown, "cmake", "-P", "-E")
+}
+
+// quoteNumber is the value of a small integer literal; false for any other.
+func quoteNumber(text string) (uint64, bool) {
+	text = strings.ReplaceAll(strings.ToLower(text), "_", "")
+	for _, suffix := range []string{"u8", "i8", "u16", "u32", "i32", "u64", "usize"} {
+		text = strings.TrimSuffix(text, suffix)
+	}
+	n, err := strconv.ParseUint(text, 0, 64)
+	return n, err == nil
+}
