@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
+	"regexp"
+	"strconv"
 	"sync"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -208,11 +209,19 @@ func (r *ranges) same(resp *http.Response, size int64) error {
 	return nil
 }
 
-// parseContentRange reads "bytes START-END/SIZE" (RFC 9110, 14.4).
+var contentRange = regexp.MustCompile(`^bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})$`)
+
+// parseContentRange reads "bytes START-END/SIZE" (RFC 9110, 14.4), with END
+// inclusive.
 func parseContentRange(s string) (start, end, size int64, err error) {
-	var rest string
-	n, _ := fmt.Sscanf(s, "bytes %d-%d/%d%s", &start, &end, &size, &rest)
-	if n != 3 || strings.ContainsAny(s, "+ \t") && strings.Count(s, " ") != 1 || start < 0 || end < start || end >= size {
+	var numbers [3]int64
+	m := contentRange.FindStringSubmatch(s)
+	for i := range m[min(1, len(m)):] {
+		// Eighteen digits always fit.
+		numbers[i], _ = strconv.ParseInt(m[i+1], 10, 64)
+	}
+	start, end, size = numbers[0], numbers[1], numbers[2]
+	if m == nil || end < start || end >= size {
 		return 0, 0, 0, fmt.Errorf("%w: Content-Range %.100q", errFinal, s)
 	}
 	return start, end, size, nil

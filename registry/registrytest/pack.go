@@ -35,9 +35,9 @@ func (c *Crate) complete() error {
 		}
 		if files["Cargo.toml"] == nil {
 			files["Cargo.toml"] = c.manifest()
-		}
-		if len(files) == 1 {
-			files["src/lib.rs"] = []byte("\n")
+			if files["src/main.rs"] == nil { // Cargo wants a target
+				addMissing(files, "src/lib.rs", "\n")
+			}
 		}
 		var err error
 		if c.Data, err = tarGz(c.Name+"-"+c.Version, files); err != nil {

@@ -321,7 +321,7 @@ func TestFaultsAndNotes(t *testing.T) {
 func TestServesAsAHandler(t *testing.T) {
 	s := load(t, text)
 	for path, want := range map[string]int{
-		"/index/3/f/foo": 200, "/index/fo/o/foo": 404, "/index/3/f/": 404, "/static/nothing": 403, "/static/crates/foo/foo-9.crate": 403,
+		"/index/3/f/foo": 200, "/index/config.json": 200, "/index/fo/o/foo": 404, "/index/3/f/": 404, "/static/nothing": 403, "/static/crates/foo/foo-9.crate": 403,
 		"/python/simple/foo/": 406, "/python/pypi/foo/1.0/json": 200, "/python/pypi/foo/9/json": 404, "/api/v1/crates/foo/versions": 403, "/": 404,
 	} {
 		resp, err := http.Get(strings.TrimSuffix(s.Index(), "/index") + path)

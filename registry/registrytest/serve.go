@@ -68,6 +68,10 @@ func newIndexDep(alias, name, kind string, optional bool) indexDep {
 }
 
 func (s *Server) serveIndex(w http.ResponseWriter, r *http.Request) {
+	if r.PathValue("path") == "config.json" { // for Cargo itself
+		writeJSON(w, r, "application/json", map[string]string{"dl": s.Static() + "/crates/{crate}/{crate}-{version}.crate"})
+		return
+	}
 	parts := strings.Split(r.PathValue("path"), "/")
 	name := parts[len(parts)-1]
 	s.mu.Lock()
