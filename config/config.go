@@ -44,10 +44,6 @@ type Server struct {
 	// host means every interface. TLS is the reverse proxy's.
 	// Default: ":8080". Example: "127.0.0.1:8080".
 	Listen string `toml:"listen"`
-	// PublicURL is the address under which browsers reach the pages, without a
-	// slash at its end; check runs and comments link there. https, but for
-	// loopback. Required. Example: "https://lockkeeper.example.invalid".
-	PublicURL string `toml:"public-url"`
 	// Contact is a mail address or web page of whoever runs this server. It is
 	// sent to the registries in the User-Agent, as crates.io demands of crawlers.
 	// Required. Example: "security@example.invalid".

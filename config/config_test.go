@@ -54,7 +54,6 @@ func TestLoadFile(t *testing.T) {
 	got := load(t, `
 [server]
 listen = "127.0.0.1:1"
-public-url = "https://lockkeeper.example.invalid"
 contact = "ops@example.invalid"
 [github]
 api-url = "https://github.example.invalid/api/v3"
@@ -78,7 +77,7 @@ level = "debug"
 format = "console"
 `)
 	want := &Config{
-		Server: Server{"127.0.0.1:1", "https://lockkeeper.example.invalid", "ops@example.invalid"},
+		Server: Server{"127.0.0.1:1", "ops@example.invalid"},
 		GitHub: GitHub{
 			APIURL: "https://github.example.invalid/api/v3", WebURL: "https://github.example.invalid", AppID: 7,
 			PrivateKey: NewSecret("KEY"), WebhookSecret: NewSecret(hidden), WebhookSecretFile: "hook",
@@ -189,7 +188,7 @@ func valid(t *testing.T) *Config {
 		t.Fatal(err)
 	}
 	c := Default()
-	c.Server.PublicURL, c.Server.Contact = "https://lockkeeper.example.invalid", "ops@example.invalid"
+	c.Server.Contact = "ops@example.invalid"
 	c.GitHub.AppID, c.GitHub.WebhookSecret = 7, NewSecret(hidden)
 	c.GitHub.PrivateKey = NewSecret(string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})))
 	return c
@@ -218,12 +217,11 @@ func TestValidate(t *testing.T) {
 		"no app":             {func(c *Config) { c.GitHub.AppID = 0 }, "LOCKKEEPER_GITHUB_APP_ID"},
 		"web without api":    {func(c *Config) { c.GitHub.WebURL = "https://github.example.invalid" }, "set api-url too"},
 		"api without web":    {func(c *Config) { c.GitHub.APIURL = "https://github.example.invalid/api/v3" }, ""},
-		"no address":         {func(c *Config) { c.Server.PublicURL = "" }, "LOCKKEEPER_SERVER_PUBLIC_URL"},
-		"relative address":   {func(c *Config) { c.Server.PublicURL = "lockkeeper.example.invalid" }, "public-url in [server] is no address"},
-		"script address":     {func(c *Config) { c.Server.PublicURL = "javascript://x/" }, "is no address"},
-		"plain address":      {func(c *Config) { c.Server.PublicURL = "http://lockkeeper.example.invalid" }, "not encrypted"},
-		"plain loopback":     {func(c *Config) { c.Server.PublicURL = "http://127.0.0.1:8080" }, ""},
-		"plain localhost":    {func(c *Config) { c.Server.PublicURL = "http://localhost:8080" }, ""},
+		"relative address":   {func(c *Config) { c.CratesIO.Index = "lockkeeper.example.invalid" }, "index in [cratesio] is no address"},
+		"script address":     {func(c *Config) { c.CratesIO.Index = "javascript://x/" }, "is no address"},
+		"plain address":      {func(c *Config) { c.CratesIO.Index = "http://lockkeeper.example.invalid" }, "not encrypted"},
+		"plain loopback":     {func(c *Config) { c.CratesIO.Index = "http://127.0.0.1:8080" }, ""},
+		"plain localhost":    {func(c *Config) { c.CratesIO.Index = "http://localhost:8080" }, ""},
 		"password":           {func(c *Config) { c.PyPI.PyPI = "https://me:" + hidden + "@pypi.example.invalid" }, "pypi in [pypi] must have no user"},
 		"query":              {func(c *Config) { c.CratesIO.API = "https://x.example.invalid/?a" }, "no user, query or fragment"},
 		"slash":              {func(c *Config) { c.CratesIO.Index = "https://x.example.invalid/" }, "index in [cratesio] ends with a slash"},
@@ -250,7 +248,7 @@ func TestValidate(t *testing.T) {
 	}
 	// Everything at once, not one error for each start.
 	err = Default().Validate()
-	for _, want := range []string{"public-url", "contact", "app-id", "private-key", "webhook-secret"} {
+	for _, want := range []string{"contact", "app-id", "private-key", "webhook-secret"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("an empty configuration: error %v does not name %s", err, want)
 		}

@@ -32,11 +32,6 @@ func (s Server) validate() error {
 	if _, port, err := net.SplitHostPort(s.Listen); err != nil || port == "" {
 		errs = append(errs, fmt.Errorf(`listen in [server] is %q; write an address such as ":8080"`, s.Listen))
 	}
-	if s.PublicURL == "" {
-		errs = append(errs, errors.New(`public-url in [server] is missing; set it, or LOCKKEEPER_SERVER_PUBLIC_URL, to the address under which browsers reach this server`))
-	} else {
-		errs = append(errs, checkURL("server", "public-url", s.PublicURL))
-	}
 	switch {
 	case s.Contact == "":
 		errs = append(errs, errors.New("contact in [server] is missing; set it, or LOCKKEEPER_SERVER_CONTACT, to a mail address or web page of yours, which the registries want to know"))

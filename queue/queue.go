@@ -239,7 +239,16 @@ func (q *Queue) insertTx(ctx context.Context, tx *sql.Tx, key string, priority i
 	if err != nil {
 		return err
 	}
-	if inserted.UniqueSkippedAsDuplicate && inserted.Job.Priority > priority {
+	if !inserted.UniqueSkippedAsDuplicate {
+		return nil
+	}
+	if waits := inserted.Job.State; priority == byPeople && (waits == rivertype.JobStateScheduled || waits == rivertype.JobStateRetryable) {
+		// News end a wait: what was retried for may be settled by them.
+		if _, err := q.client.JobRetryTx(ctx, tx, inserted.Job.ID); err != nil {
+			return err
+		}
+	}
+	if inserted.Job.Priority > priority {
 		// Somebody waits now for what was queued in the background.
 		_, err = tx.ExecContext(ctx, `UPDATE river_job SET priority = $1 WHERE id = $2`, priority, inserted.Job.ID)
 	}
