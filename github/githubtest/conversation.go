@@ -210,5 +210,6 @@ func (r *Review) Dismiss(by string) {
 	r.pull.repo.srv.mu.Lock()
 	defer r.pull.repo.srv.mu.Unlock()
 	r.state = "DISMISSED"
+	r.pull.happened(r.pull.repo.srv.account(by), "dismissed %s's review", r.author.Login)
 	r.emit("dismissed", r.pull.repo.srv.account(by), nil)
 }

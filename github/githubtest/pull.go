@@ -33,6 +33,25 @@ type Pull struct {
 	reviews        []*Review
 	reviewers      []*account // requested
 	reviewTeams    []*Team
+	history        []happening
+}
+
+// happening is what a pull request's conversation tells beside comments and
+// reviews. Ids order all of them.
+type happening struct {
+	id       int64
+	by       *account
+	what     string // "retargeted this from a to b"; "" for commits
+	from, to plumbing.Hash
+	at       time.Time
+}
+
+func (p *Pull) happened(by *account, format string, args ...any) {
+	p.history = append(p.history, happening{id: p.repo.srv.nextID(), by: by, what: fmt.Sprintf(format, args...), at: p.repo.srv.now()})
+}
+
+func (p *Pull) pushed(by *account, from, to plumbing.Hash) {
+	p.history = append(p.history, happening{id: p.repo.srv.nextID(), by: by, from: from, to: to, at: p.repo.srv.now()})
 }
 
 // testMerge is the merge that GitHub tries for every open pull request.
@@ -92,6 +111,7 @@ func (r *Repo) newPull(author *account, head, base, title, body string, draft bo
 		headRepo: headRepo, headRef: headRef, head: headHash, baseRef: base, base: baseHash, created: r.srv.now(), updated: r.srv.now(),
 	}
 	r.pulls = append(r.pulls, p)
+	p.pushed(author, baseHash, headHash)
 	p.moveRefs()
 	p.emit("opened", author, nil)
 	return p, nil
@@ -156,6 +176,7 @@ func (p *Pull) ForcePush(sha string) { p.headRepo.ForcePush(p.headRef, sha) }
 func (p *Pull) synchronize(to plumbing.Hash, by *account) {
 	before := p.head
 	p.head = to
+	p.pushed(by, before, to)
 	p.refreshBase()
 	p.updated = p.repo.srv.now()
 	p.moveRefs()
@@ -211,6 +232,7 @@ func (p *Pull) retarget(base string, by *account) error {
 	fromRef, fromSHA := p.baseRef, p.base
 	p.baseRef, p.base = base, tip
 	p.updated = p.repo.srv.now()
+	p.happened(by, "changed the base branch from %s to %s", fromRef, base)
 	p.moveRefs()
 	p.emit("edited", by, obj{"changes": obj{"base": obj{
 		"ref": obj{"from": fromRef}, "sha": obj{"from": fromSHA.String()},
@@ -229,6 +251,7 @@ func (p *Pull) edit(title, body *string, by *account) {
 	changes := obj{}
 	if title != nil && *title != p.title {
 		changes["title"] = obj{"from": p.title}
+		p.happened(by, "changed the title from %q to %q", p.title, *title)
 		p.title = *title
 	}
 	if body != nil && *body != p.body {
@@ -249,6 +272,7 @@ func (p *Pull) ReadyForReview(by string) {
 	if p.draft {
 		p.draft = false
 		p.updated = p.repo.srv.now()
+		p.happened(p.repo.srv.account(by), "marked this pull request as ready for review")
 		p.emit("ready_for_review", p.repo.srv.account(by), nil)
 	}
 }
@@ -266,6 +290,11 @@ func (p *Pull) close(by *account) {
 	}
 	p.state = "closed"
 	p.closed = p.repo.srv.now()
+	if p.merged.IsZero() {
+		p.happened(by, "closed this")
+	} else {
+		p.happened(by, "merged commit %s into %s", p.mergeCommit.String()[:7], p.baseRef)
+	}
 	p.updated = p.closed
 	p.emit("closed", by, nil)
 }
@@ -285,6 +314,7 @@ func (p *Pull) reopen(by *account) error {
 	p.state, p.closed, p.head = "open", time.Time{}, tip
 	p.refreshBase()
 	p.updated = p.repo.srv.now()
+	p.happened(by, "reopened this")
 	p.moveRefs()
 	p.emit("reopened", by, nil)
 	return nil

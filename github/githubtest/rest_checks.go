@@ -181,7 +181,7 @@ func createStatus(c *call) (*answer, error) {
 
 func (s *commitStatus) statusJSON(r *Repo) obj {
 	return obj{
-		"id": s.id, "node_id": nodeID("StatusContext", s.id), "url": r.apiURL("/statuses/%s", s.sha), "avatar_url": r.srv.webURL("/avatars/u/%d", s.creator.ID),
+		"id": s.id, "node_id": nodeID("StatusContext", s.id), "url": r.apiURL("/statuses/%s", s.sha), "avatar_url": r.srv.webURL("/avatars/%d", s.creator.ID),
 		"state": s.state, "context": s.context, "description": orNull(s.description), "target_url": orNull(s.targetURL),
 		"created_at": timestamp(s.created), "updated_at": timestamp(s.created),
 	}

@@ -62,7 +62,7 @@ func (s *Server) userJSON(a *account) obj {
 	}
 	u := s.apiURL("/users/%s", a.Login)
 	return obj{
-		"login": a.Login, "id": a.ID, "node_id": nodeID("User", a.ID), "avatar_url": s.webURL("/avatars/u/%d", a.ID), "gravatar_id": "",
+		"login": a.Login, "id": a.ID, "node_id": nodeID("User", a.ID), "avatar_url": s.webURL("/avatars/%d", a.ID), "gravatar_id": "",
 		"url": u, "html_url": web, "followers_url": u + "/followers", "following_url": u + "/following{/other_user}",
 		"gists_url": u + "/gists{/gist_id}", "starred_url": u + "/starred{/owner}{/repo}", "subscriptions_url": u + "/subscriptions",
 		"organizations_url": u + "/orgs", "repos_url": u + "/repos", "events_url": u + "/events{/privacy}",
@@ -83,7 +83,7 @@ func (s *Server) orgJSON(a *account) obj {
 	return obj{
 		"login": a.Login, "id": a.ID, "node_id": nodeID("Organization", a.ID), "url": u, "repos_url": u + "/repos", "events_url": u + "/events",
 		"hooks_url": u + "/hooks", "issues_url": u + "/issues", "members_url": u + "/members{/member}",
-		"public_members_url": u + "/public_members{/member}", "avatar_url": s.webURL("/avatars/u/%d", a.ID), "description": nil,
+		"public_members_url": u + "/public_members{/member}", "avatar_url": s.webURL("/avatars/%d", a.ID), "description": nil,
 	}
 }
 

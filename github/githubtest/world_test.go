@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -112,13 +113,7 @@ func (w *world) client(tr http.RoundTripper) *github.Client {
 
 func (w *world) ctx() context.Context { return w.t.Context() }
 
-// status is the HTTP status of an answer or of the error instead of it.
-func status(resp *github.Response, err error) int {
-	if resp == nil {
-		return 0
-	}
-	return resp.StatusCode
-}
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 func contains(t *testing.T, s, part string) {
 	t.Helper()

@@ -1,0 +1,103 @@
+package githubtest
+
+import (
+	"encoding/json"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// oauthLogin is a sign-in under way: a code that has been handed out.
+type oauthLogin struct {
+	user    *account
+	expires time.Time
+}
+
+// codeLife is how long a code may take to be exchanged.
+const codeLife = 10 * time.Minute
+
+// ClientID and ClientSecret are what the App signs its users in with.
+func (s *Server) ClientID() string { return clientID(s.cfg) }
+
+// ClientSecret belongs to ClientID. It is the same in every Server: what it
+// guards lives on loopback.
+func (s *Server) ClientSecret() string { return "githubtest-client-secret" }
+
+// authorizePage asks whom to sign in as, where GitHub asks for a password.
+func authorizePage(v *visit) error {
+	q := v.r.URL.Query()
+	back, err := url.Parse(q.Get("redirect_uri"))
+	if q.Get("client_id") != clientID(v.cfg) || err != nil || back.Host == "" || back.Scheme != "http" && back.Scheme != "https" {
+		return invalidRequest("The client_id or the redirect_uri is wrong.")
+	}
+	// The form's answer leads back to the App, which the policy must allow.
+	v.formTarget = back.Scheme + "://" + back.Host
+	var people []string
+	for _, a := range v.people() {
+		people = append(people, a.Login)
+	}
+	return v.show("authorize.html", "Sign in to "+v.cfg.AppSlug, struct {
+		App, Back, State string
+		People           []string
+	}{v.cfg.AppSlug, back.String(), q.Get("state"), people})
+}
+
+func authorize(v *visit) error {
+	by, err := v.somebody()
+	if err != nil {
+		return err
+	}
+	back, err := url.Parse(v.r.PostForm.Get("redirect_uri"))
+	if err != nil || back.Host == "" {
+		return invalidRequest("The redirect_uri is wrong.")
+	}
+	code := v.newCode(by)
+	q := back.Query()
+	q.Set("code", code)
+	q.Set("state", v.r.PostForm.Get("state"))
+	back.RawQuery = q.Encode()
+	v.redirect, v.formTarget = back.String(), back.Scheme+"://"+back.Host
+	return nil
+}
+
+func (s *Server) newCode(by *account) string {
+	code := strings.TrimPrefix(s.newToken(&token{}, "code_"), "code_")
+	delete(s.tokens, "code_"+code)
+	s.logins[code] = oauthLogin{by, s.now().Add(codeLife)}
+	return code
+}
+
+// accessToken exchanges a code, once, for the user's token.
+func accessToken(v *visit) error {
+	form := v.r.PostForm
+	login, known := v.logins[form.Get("code")]
+	answer := obj{}
+	switch {
+	case form.Get("client_id") != clientID(v.cfg) || form.Get("client_secret") != v.ClientSecret():
+		answer = obj{"error": "incorrect_client_credentials", "error_description": "The client_id and/or client_secret passed are incorrect."}
+	case !known || !login.expires.After(v.now()):
+		answer = obj{"error": "bad_verification_code", "error_description": "The code passed is incorrect or expired."}
+	default:
+		delete(v.logins, form.Get("code"))
+		t := v.newToken(&token{user: login.user, expires: v.now().Add(userTokenLife)}, "ghu_")
+		answer = obj{"access_token": t, "token_type": "bearer", "scope": "", "expires_in": int(userTokenLife.Seconds())}
+	}
+	if strings.Contains(v.r.Header.Get("Accept"), "json") {
+		v.rawType = "application/json; charset=utf-8"
+		var err error
+		v.raw, err = json.Marshal(answer)
+		return err
+	}
+	values := url.Values{}
+	for name, value := range answer {
+		values.Set(name, strings.Trim(jsonText(value), `"`))
+	}
+	v.raw, v.rawType = []byte(values.Encode()), "application/x-www-form-urlencoded; charset=utf-8"
+	return nil
+}
+
+func jsonText(v any) string {
+	text, err := json.Marshal(v)
+	must(err)
+	return string(text)
+}
