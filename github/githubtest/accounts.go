@@ -2,8 +2,10 @@ package githubtest
 
 import (
 	"fmt"
-	"net/mail"
+	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -103,9 +105,20 @@ func (s *Server) account(login string) *account {
 	return a
 }
 
+// noreply is GitHub's own form of address, which names an account by its id.
+var noreply = regexp.MustCompile(`^(\d+)\+[^@]*@users\.noreply\.(.+)$`)
+
 // accountByEmail resolves a commit's address as GitHub does; nil where nobody
 // has claimed it.
 func (s *Server) accountByEmail(email string) *account {
+	if m := noreply.FindStringSubmatch(email); m != nil && (m[2] == "github.com" || m[2] == s.hostname()) {
+		for _, a := range s.accounts {
+			if strconv.FormatInt(a.ID, 10) == m[1] {
+				return a
+			}
+		}
+		return nil
+	}
 	for _, a := range s.accounts {
 		if a.kind != accountOrg && strings.EqualFold(a.Email, email) {
 			return a
@@ -119,11 +132,21 @@ func (s *Server) person(who string) (name, email string) {
 	if a := s.accounts[strings.ToLower(who)]; a != nil {
 		return a.Login, a.Email
 	}
-	address, err := mail.ParseAddress(who)
-	if err != nil {
+	name, rest, found := strings.Cut(who, " <")
+	email, end, closed := strings.Cut(rest, ">")
+	if !found || !closed || end != "" {
 		panic(fmt.Sprintf(`githubtest: commit by %q: neither a known login nor "Name <address>"`, who))
 	}
-	return address.Name, address.Address
+	return name, email
+}
+
+// hostname is the host that the Server is reached at, without its port.
+func (s *Server) hostname() string {
+	u, err := url.Parse(s.base)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }
 
 // people are the users in the order in which they came, for pages' choices.

@@ -162,14 +162,27 @@ func (g gitStore) apply(files map[string]treeFile, spec CommitSpec) {
 		if old, ok := files[path]; ok && old.mode == filemode.Executable {
 			mode = old.mode
 		}
-		files[path] = treeFile{mode, g.writeBlob([]byte(content))}
+		place(files, path, treeFile{mode, g.writeBlob([]byte(content))})
 	}
 	for path, target := range spec.Symlinks {
-		files[path] = treeFile{filemode.Symlink, g.writeBlob([]byte(target))}
+		place(files, path, treeFile{filemode.Symlink, g.writeBlob([]byte(target))})
 	}
 	for path, sha := range spec.Submodules {
-		files[path] = treeFile{filemode.Submodule, plumbing.NewHash(sha)}
+		place(files, path, treeFile{filemode.Submodule, plumbing.NewHash(sha)})
 	}
+}
+
+// place puts a file into files. What was a directory there goes, as do files
+// where it needs directories.
+func place(files map[string]treeFile, path string, f treeFile) {
+	for dir := path; strings.Contains(dir, "/"); {
+		dir = dir[:strings.LastIndexByte(dir, '/')]
+		delete(files, dir)
+	}
+	if _, known := files[path]; !known {
+		maps.DeleteFunc(files, func(other string, _ treeFile) bool { return strings.HasPrefix(other, path+"/") })
+	}
+	files[path] = f
 }
 
 func (g gitStore) commit(hash plumbing.Hash) (*object.Commit, error) {

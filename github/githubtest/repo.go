@@ -339,10 +339,11 @@ func (r *Repo) makeCommit(parent plumbing.Hash, spec CommitSpec) plumbing.Hash {
 	}
 	files := r.git.files(tree)
 	r.git.apply(files, spec)
-	return r.writeCommit(r.git.writeTree(files), parents, spec)
+	return r.writeSpec(r.git.writeTree(files), parents, spec)
 }
 
-func (r *Repo) writeCommit(tree plumbing.Hash, parents []plumbing.Hash, spec CommitSpec) plumbing.Hash {
+// writeSpec stores a commit by the people that spec names.
+func (r *Repo) writeSpec(tree plumbing.Hash, parents []plumbing.Hash, spec CommitSpec) plumbing.Hash {
 	if spec.Author == "" {
 		spec.Author = r.defaultPerson().Login
 	}
@@ -374,7 +375,7 @@ func (r *Repo) merge(ours, theirs plumbing.Hash, author, message string) (hash p
 		return plumbing.ZeroHash, conflicts
 	}
 	spec := CommitSpec{Message: message, Author: author}
-	return r.writeCommit(r.git.writeTree(files), []plumbing.Hash{ours, theirs}, spec), nil
+	return r.writeSpec(r.git.writeTree(files), []plumbing.Hash{ours, theirs}, spec), nil
 }
 
 // updateRef moves a reference (to the zero hash: removes it), tells the webhook

@@ -4,8 +4,10 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
@@ -145,12 +147,12 @@ func createTree(c *call) (*answer, error) {
 	}
 	for _, e := range in.Tree {
 		mode, err := filemode.New(e.Mode)
-		if err != nil || e.Path == "" || strings.HasPrefix(e.Path, "/") {
-			return nil, invalidRequest("tree.path or tree.mode is invalid")
+		if err != nil || mode == filemode.Dir || !fs.ValidPath(e.Path) || e.Path == "." || strings.ContainsRune(e.Path, 0) {
+			return nil, invalidRequest("tree.path contains a malformed path component")
 		}
 		switch {
 		case e.Content != nil:
-			files[e.Path] = treeFile{mode, g.writeBlob([]byte(*e.Content))}
+			place(files, e.Path, treeFile{mode, g.writeBlob([]byte(*e.Content))})
 		case e.SHA == nil:
 			delete(files, e.Path)
 		default:
@@ -158,7 +160,7 @@ func createTree(c *call) (*answer, error) {
 			if _, known := g.Blobs[hash]; !known && mode != filemode.Submodule {
 				return nil, invalidRequest("tree.sha " + *e.SHA + " is not a valid blob")
 			}
-			files[e.Path] = treeFile{mode, hash}
+			place(files, e.Path, treeFile{mode, hash})
 		}
 	}
 	hash := g.writeTree(files)
@@ -176,6 +178,24 @@ func getGitCommit(c *call) (*answer, error) {
 
 type personInput struct{ Name, Email, Date string }
 
+// signature is the person that was sent, or otherwise in its place.
+func (p *personInput) signature(otherwise object.Signature) (object.Signature, error) {
+	if p == nil {
+		return otherwise, nil
+	}
+	if p.Name == "" || p.Email == "" || strings.ContainsAny(p.Name+p.Email, "<>\n\x00") {
+		return otherwise, invalidRequest("name or email is malformed")
+	}
+	when := otherwise.When
+	if p.Date != "" {
+		var err error
+		if when, err = time.Parse(time.RFC3339, p.Date); err != nil {
+			return otherwise, invalidRequest("date is not in ISO 8601")
+		}
+	}
+	return object.Signature{Name: p.Name, Email: p.Email, When: when.UTC()}, nil
+}
+
 func createCommit(c *call) (*answer, error) {
 	var in struct {
 		Message           string
@@ -190,12 +210,14 @@ func createCommit(c *call) (*answer, error) {
 	if _, err := object.GetTree(g, plumbing.NewHash(in.Tree)); err != nil || in.Message == "" {
 		return nil, invalidRequest("Tree SHA does not exist")
 	}
-	spec := CommitSpec{Message: in.Message, Author: c.appAccount.Login}
-	if in.Author != nil {
-		spec.Author = fmt.Sprintf("%q <%s>", in.Author.Name, in.Author.Email)
+	bot := object.Signature{Name: c.appAccount.Login, Email: c.appAccount.Email, When: c.now()}
+	author, err := in.Author.signature(bot)
+	if err != nil {
+		return nil, err
 	}
-	if in.Committer != nil {
-		spec.Committer = fmt.Sprintf("%q <%s>", in.Committer.Name, in.Committer.Email)
+	committer, err := in.Committer.signature(author)
+	if err != nil {
+		return nil, err
 	}
 	var parents []plumbing.Hash
 	for _, p := range in.Parents {
@@ -204,7 +226,9 @@ func createCommit(c *call) (*answer, error) {
 		}
 		parents = append(parents, plumbing.NewHash(p))
 	}
-	hash := c.repo.writeCommit(plumbing.NewHash(in.Tree), parents, spec)
+	hash := g.encode(&object.Commit{
+		Author: author, Committer: committer, Message: in.Message, TreeHash: plumbing.NewHash(in.Tree), ParentHashes: parents,
+	})
 	return created(c.repo.gitCommitJSON(g.mustCommit(hash)))
 }
 
