@@ -196,6 +196,13 @@ func (q *hookQueue) notify() {
 	q.changed = make(chan struct{})
 }
 
+// listening reports whether there is a receiver.
+func (q *hookQueue) listening() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.url != ""
+}
+
 // add queues a new event. Without a receiver there is nothing to do.
 func (q *hookQueue) add(event, action string, installation, repository int64, payload obj) {
 	q.mu.Lock()

@@ -47,9 +47,14 @@ type treeFile struct {
 
 // gitStore is the object database that a repository and its forks share, with
 // one repository's references. The lock of the Server guards it.
-type gitStore struct{ *memory.Storage }
+type gitStore struct {
+	*memory.Storage
+	decoded map[plumbing.Hash]*object.Commit // histories are walked often
+}
 
-func newGitStore() gitStore { return gitStore{memory.NewStorage()} }
+func newGitStore() gitStore {
+	return gitStore{memory.NewStorage(), map[plumbing.Hash]*object.Commit{}}
+}
 
 // fork shares the objects and copies the branches.
 func (g gitStore) fork() gitStore {
@@ -60,7 +65,7 @@ func (g gitStore) fork() gitStore {
 			st.ReferenceStorage[name] = ref
 		}
 	}
-	return gitStore{st}
+	return gitStore{st, g.decoded}
 }
 
 func (g gitStore) writeBlob(content []byte) plumbing.Hash {
@@ -186,7 +191,14 @@ func place(files map[string]treeFile, path string, f treeFile) {
 }
 
 func (g gitStore) commit(hash plumbing.Hash) (*object.Commit, error) {
-	return object.GetCommit(g, hash)
+	if c, ok := g.decoded[hash]; ok {
+		return c, nil
+	}
+	c, err := object.GetCommit(g, hash)
+	if err == nil {
+		g.decoded[hash] = c
+	}
+	return c, err
 }
 
 // mustCommit is for ids that are known to be commits.

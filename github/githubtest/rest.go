@@ -113,7 +113,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if _, pattern := s.api.Handler(r); pattern == "" {
-		s.write(w, r, nil, nil, errNotFound)
+		s.refuse(w, r, errNotFound)
 		return
 	}
 	s.api.ServeHTTP(w, r)
@@ -122,14 +122,18 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 func (s *Server) run(w http.ResponseWriter, r *http.Request, rt route) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil || len(body) > maxBody {
-		s.write(w, r, nil, nil, &apiError{status: http.StatusRequestEntityTooLarge, message: "Payload too large"})
+		s.refuse(w, r, &apiError{status: http.StatusRequestEntityTooLarge, message: "Payload too large"})
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := &call{Server: s, r: r, body: body}
-	a, err := c.answer(w.Header(), rt)
-	s.write(w, r, c, a, err)
+	status, content := func() (int, []byte) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		c := &call{Server: s, r: r, body: body}
+		a, err := c.answer(w.Header(), rt)
+		return s.render(w.Header(), r, c, a, err)
+	}()
+	// Without the lock: whoever reads slowly must not stop the others.
+	send(w, status, content)
 }
 
 func (c *call) answer(header http.Header, rt route) (*answer, error) {
@@ -165,9 +169,20 @@ func setRateLimit(h http.Header, limit, remaining int, reset time.Time) {
 	h.Set("X-RateLimit-Resource", "core")
 }
 
-// write sends an answer or an error, or 304 where the caller has it already.
-func (s *Server) write(w http.ResponseWriter, r *http.Request, c *call, a *answer, err error) {
-	h := w.Header()
+// refuse answers with an error before any route has been taken.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	status, content := s.render(w.Header(), r, nil, nil, err)
+	send(w, status, content)
+}
+
+func send(w http.ResponseWriter, status int, content []byte) {
+	w.WriteHeader(status)
+	_, _ = w.Write(content) // the caller may be gone
+}
+
+// render makes an answer or an error ready to send, or 304 where the caller has
+// it already. c is nil where there is none.
+func (s *Server) render(h http.Header, r *http.Request, c *call, a *answer, err error) (status int, content []byte) {
 	h.Set("X-GitHub-Media-Type", "github.v3; format=json")
 	h.Set("X-GitHub-Request-Id", "0000:0000:0000")
 	if err != nil {
@@ -197,14 +212,10 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, c *call, a *answe
 				c.token.inst.used--
 			}
 			h.Del("Content-Type")
-			w.WriteHeader(http.StatusNotModified)
-			return
+			return http.StatusNotModified, nil
 		}
 	}
-	w.WriteHeader(a.status)
-	if a.status != http.StatusNoContent {
-		_, _ = w.Write(content) // the caller may be gone
-	}
+	return a.status, content
 }
 
 func (s *Server) errorAnswer(h http.Header, err error) *answer {

@@ -11,7 +11,7 @@ import (
 // emit queues the delivery of an event, if the App is installed in r and has
 // subscribed. sender is who caused it. Call with mu held.
 func (r *Repo) emit(event, action string, sender *account, payload obj) {
-	if r.inst == nil || !r.inst.suspended.IsZero() || !slices.Contains(r.srv.cfg.Events, event) {
+	if !r.listening(event) {
 		return
 	}
 	payload = payload.with(obj{
@@ -27,8 +27,14 @@ func (r *Repo) emit(event, action string, sender *account, payload obj) {
 	r.srv.hooks.add(event, action, r.inst.id, r.ID, payload)
 }
 
+// listening reports whether anybody would be told of an event in r. What costs
+// much to put together asks first.
+func (r *Repo) listening(event string) bool {
+	return r.inst != nil && r.inst.suspended.IsZero() && slices.Contains(r.srv.cfg.Events, event) && r.srv.hooks.listening()
+}
+
 func (p *Pull) emit(action string, sender *account, more obj) {
-	if p.repo.inst == nil {
+	if !p.repo.listening("pull_request") {
 		return
 	}
 	p.repo.emit("pull_request", action, sender, obj{"number": p.Number, "pull_request": p.pullJSON()}.with(more))
@@ -107,7 +113,7 @@ func (g *MergeGroup) emit(action, reason string) {
 
 // emitPush tells of a moved reference; a zero hash is one that was or is no more.
 func (r *Repo) emitPush(name plumbing.ReferenceName, from, to plumbing.Hash, by *account) {
-	if r.inst == nil {
+	if !r.listening("push") {
 		return
 	}
 	var commits []obj

@@ -2,6 +2,8 @@ package githubtest_test
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -39,6 +41,15 @@ func (c *clock) Advance(d time.Duration) {
 
 var defaults githubtest.Config
 
+// sharedKey saves each test from making its own.
+var sharedKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
 // world is a GitHub with an organisation, a repository and a pull request, and
 // clients whose every request and answer is held against the contract.
 type world struct {
@@ -55,6 +66,9 @@ func newWorld(t *testing.T, cfg githubtest.Config) *world {
 	w := &world{t: t, clock: newClock()}
 	if cfg.Clock == nil {
 		cfg.Clock = w.clock.Now
+	}
+	if cfg.PrivateKey == nil {
+		cfg.PrivateKey = sharedKey()
 	}
 	var err error
 	if w.Server, err = githubtest.New(cfg); err != nil {

@@ -3,7 +3,7 @@
 //
 // The description is that of github.com, cut to the operations in
 // operations.txt: cut.sh makes it anew and records its version in github.json.
-// It is MIT-licensed by GitHub. By hand come three things that it lacks: a
+// It is MIT-licensed, see LICENSE.octokit. By hand come three things it lacks: a
 // completed check run needs a conclusion, a query parameter that it does not name
 // is a violation, and an error must say what it is about.
 //
