@@ -57,17 +57,28 @@ func (c Capability) Grave() bool {
 		return false
 	}
 	if name, ok := strings.CutPrefix(string(c), "run:"); ok {
-		return !slices.Contains(buildTools, name)
+		return !buildTool(name)
 	}
 	return true
 }
 
 // buildTools are programs that build scripts commonly start and that neither
-// fetch anything nor run text that they are handed.
-var buildTools = []string{
-	"ar", "as", "autoconf", "autoreconf", "cargo", "cc", "clang", "clang++", "cmake", "c++", "g++", "gcc", "git",
-	"ld", "llvm-config", "make", "nasm", "ninja", "perl", "pkg-config", "pkgconf", "ranlib", "rustc", "rustfmt",
-	"xcrun", "yasm",
+// fetch anything nor run text that they are handed: compilers and their kin, other
+// build systems, and what tells about the host. A name with a directory is none of
+// these, nor is a shell or an interpreter.
+var buildTools = strings.Fields(`ar as autoconf automake autoreconf bindgen brew c++ cargo cbindgen cc cl clang clang++ clang-cl cmake
+	cmake3 cp cross dlltool dpkg-architecture emar emcc emcc.bat flatc freebsd-version g++ gcc getconf git glslc gmake install_name_tool
+	ld ldconfig lib libtool libtoolize link lipo llvm-ar llvm-nm llvm-objcopy llvm-ranlib make meson mingw32-make ml ml64 nasm ninja nm nmake
+	nproc nvcc objcopy otool perl pkg-config pkgconf protoc qmake ranlib rc rustc rustdoc rustfmt strip sw_vers tail uname windres
+	xcode-select xcodebuild xcrun yasm`)
+
+// buildTool reports whether a program is one of them, or tells about an installed
+// library ("curl-config").
+func buildTool(name string) bool {
+	if slices.Contains(buildTools, name) {
+		return true
+	}
+	return !strings.Contains(name, "/") && (strings.HasSuffix(name, "-config") || strings.HasSuffix(name, "_config"))
 }
 
 // Use is one place where a capability shows: file, line counted from 1 (0 for

@@ -205,7 +205,7 @@ func TestExecutable(t *testing.T) {
 
 func TestGrave(t *testing.T) {
 	for capability, want := range map[buildcode.Capability]bool{
-		buildcode.Compile: false, buildcode.Run("rustc"): false, buildcode.Run("curl"): true,
+		buildcode.Compile: false, buildcode.Run("rustc"): false, buildcode.Run("curl"): true, buildcode.Run("sh"): true, buildcode.Run("curl-config"): false, buildcode.Run("./x-config"): true,
 		buildcode.RunUnknown: true, buildcode.Network: true, buildcode.Home: true, buildcode.Unanalysed: true,
 	} {
 		if capability.Grave() != want {

@@ -11,6 +11,7 @@ type value struct {
 	fragments []string // strings that it may contain: parts of format! and concat!
 	env       []string // variables of the environment that it may come from
 	unknown   bool     // something in it could not be followed
+	composed  bool     // literals are parts of a path, put together by join
 }
 
 // empty reports whether nothing at all was found.
@@ -51,20 +52,28 @@ var changing = wordSet(`push push_str insert insert_str clear truncate replace_r
 func bindingsOf(s *source) map[string][]binding {
 	all := map[string][]binding{}
 	tokens := s.tokens
+	work := 0
 	bind := func(i, from, to, lo, hi int) {
+		work += hi - lo
 		for j := from; j < to; j++ {
-			if t := tokens[j]; t.kind == ident && !keywords[t.text] && !at(tokens, j+1).is("(") && !at(tokens, j+1).is("::") {
-				all[t.text] = append(all[t.text], binding{owner: s.owner[i], lo: lo, hi: hi})
+			// Capitals are variants and constants, which patterns compare with.
+			if t := tokens[j]; t.kind == ident && !keywords[t.text] && (t.text[0] < 'A' || t.text[0] > 'Z') && !at(tokens, j+1).is("(") && !at(tokens, j+1).is("::") {
+				all[t.text] = append(all[t.text], binding{owner: s.owner[i], lo: lo, hi: hi, changed: !ended(tokens, hi)})
 			}
 		}
 	}
 	for i, t := range tokens {
+		if work > 32*len(tokens)+maxSeek {
+			s.entangled = true
+			return all
+		}
 		if t.kind == ident && changesAt(tokens, i) {
 			all[t.text] = append(all[t.text], binding{owner: s.owner[i], lo: i, hi: i, changed: true})
 		}
 		switch {
 		case t.word("let"):
 			eq := seek(tokens, i+1, "=", ";")
+			work += eq - i
 			if at(tokens, eq).is("=") {
 				pattern := min(eq, seek(tokens, i+1, ":", "="))
 				conditional := at(tokens, i-1).word("if") || at(tokens, i-1).word("while") || at(tokens, i-1).is("&")
@@ -78,7 +87,8 @@ func bindingsOf(s *source) map[string][]binding {
 					name++
 				}
 				lo, hi := eq+1, expressionEnd(tokens, eq+1, false)
-				all[at(tokens, name).text] = append(all[at(tokens, name).text], binding{owner: -1, lo: lo, hi: hi})
+				work += hi - i
+				all[at(tokens, name).text] = append(all[at(tokens, name).text], binding{owner: -1, lo: lo, hi: hi, changed: !ended(tokens, hi)})
 			}
 		case t.word("for"):
 			if in := seekWord(tokens, i+1, "in"); in > 0 {
@@ -86,12 +96,19 @@ func bindingsOf(s *source) map[string][]binding {
 			}
 		case t.word("match"):
 			lo, hi := i+1, expressionEnd(tokens, i+1, true)
-			end := min(block(tokens, hi), hi+maxSeek)
-			for j := hi; j < end && at(tokens, hi).is("{"); j++ {
+			work += hi - lo
+			end := min(block(tokens, hi), hi+4*maxSeek)
+			for j := hi + 1; j < end && at(tokens, hi).is("{"); j = max(block(tokens, j), j+1) {
 				// Some(name) => ... and name => ...
-				if at(tokens, j).kind == ident && (at(tokens, j+1).is(")") && at(tokens, j+2).is("=") && at(tokens, j+3).is(">") ||
-					at(tokens, j+1).is("=") && at(tokens, j+2).is(">")) {
+				next := max(block(tokens, j), j+1)
+				if !at(tokens, next).is("=") || !at(tokens, next+1).is(">") {
+					continue
+				}
+				switch {
+				case tokens[j].kind == ident:
 					bind(i, j, j+1, lo, hi)
+				case tokens[j].is("(") && next == j+3:
+					bind(i, j+1, j+2, lo, hi)
 				}
 			}
 		case t.kind == ident && at(tokens, i+1).is("=") && !at(tokens, i+2).is("=") && !at(tokens, i+2).is(">") &&
@@ -118,7 +135,7 @@ func changesAt(tokens []token, i int) bool {
 }
 
 // maxSeek bounds how many tokens a statement may have outside of its brackets.
-const maxSeek = 4096
+const maxSeek = 1024
 
 // seek returns the index of the first of the wanted tokens outside of brackets,
 // or where it gave up.
@@ -140,6 +157,13 @@ func seek(tokens []token, i int, want ...string) int {
 		i++
 	}
 	return i
+}
+
+// ended reports whether seek found the end of an expression at i, rather than
+// giving up there.
+func ended(tokens []token, i int) bool {
+	t := at(tokens, i)
+	return i >= len(tokens) || t.is(";") || t.is("{") || t.is(",") || t.is(")") || t.is("]") || t.is("}")
 }
 
 // seekWord finds a keyword within a pattern; 0 if it is not there.
@@ -238,6 +262,7 @@ func (p *program) follow(e span, v *value, depth int, fragment bool) {
 		case t.word("if"), t.word("while"):
 			// The condition decides and is not what comes out.
 			i = max(seek(tokens, i+1, "{"), i+1)
+			v.unknown = v.unknown || !ended(tokens, i)
 		case t.word("match"):
 			i = p.arms(e, v, i, depth, fragment)
 		case t.is("{"):
@@ -275,6 +300,7 @@ func (p *program) arms(e span, v *value, i, depth int, fragment bool) int {
 		if lo >= end-1 || hi < lo {
 			break
 		}
+		v.unknown = v.unknown || !ended(tokens, hi)
 		p.follow(span{e.s, lo, hi, e.params}, v, depth+1, fragment)
 		j = hi
 		if at(tokens, j).is(",") {
@@ -330,6 +356,7 @@ func (p *program) method(e span, v *value, i int) int {
 	if !handOn[name] {
 		v.unknown = true
 	}
+	v.composed = v.composed || name == "join" || name == "with_file_name"
 	return end
 }
 
@@ -440,6 +467,7 @@ func (p *program) variable(e span, v *value, name string, i, depth int, fragment
 		owner = e.s.owner[i]
 	}
 	found := false
+	p.steps += len(e.s.bindings[name])
 	for _, b := range e.s.bindings[name] {
 		switch {
 		case b.owner != owner && b.owner != -1:
@@ -507,6 +535,7 @@ func (p *program) once(key valueKey, v *value, find func(*value)) {
 
 func (v *value) merge(other *value) {
 	v.unknown = v.unknown || other.unknown
+	v.composed = v.composed || other.composed
 	for _, pair := range []struct {
 		to   *[]string
 		from []string
@@ -593,7 +622,11 @@ func returns(s *source, f function) []span {
 	last := tail(s.tokens, f.start, f.end)
 	for i := f.start + 1; i < last; i++ {
 		if s.tokens[i].word("return") {
-			all = append(all, span{s: s, lo: i + 1, hi: expressionEnd(s.tokens, i+1, false)})
+			hi := expressionEnd(s.tokens, i+1, false)
+			if !ended(s.tokens, hi) {
+				hi = f.end
+			}
+			all = append(all, span{s: s, lo: i + 1, hi: hi})
 		}
 	}
 	return append(all, span{s: s, lo: last, hi: f.end - 1})

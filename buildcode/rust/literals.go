@@ -55,15 +55,18 @@ var private = regexp.MustCompile(`(^|[/\\"' ])(~[/\\]|\.ssh\b|\.aws\b|\.gnupg\b|
 
 // linking matches arguments that make the compiler or linker load or start
 // something else.
-var linking = regexp.MustCompile(`-fuse-ld=[./]|--ld-path|-fplugin=|-plugin[=, ]|-wrapper[=, ]|-Zcodegen-backend|codegen-backend=|-Clinker=|linker=[./]`)
+var linking = regexp.MustCompile(`-fuse-ld=[./]|--ld-path|-fplugin=|-plugin[=, ]|-wrapper[=, ]|-Zcodegen-backend|codegen-backend=|-Clinker=|linker=[./]|link-arg[a-z-]*=(-B|@|-specs)|LD_PRELOAD|DYLD_INSERT_LIBRARIES|rustc-env=(PATH|COMPILER_PATH|GCC_EXEC_PREFIX)`)
 
 // systemFiles are read by nothing that builds.
 var systemFiles = regexp.MustCompile(`^(/etc/(passwd|shadow|hosts|sudoers)|/proc/(self/(environ|mem|maps)|[0-9]+/)|/var/run/docker\.sock|/root/)`)
 
+// maxLiteral bounds the strings that are remembered, in bytes.
+const maxLiteral = 4096
+
 // literal looks at one string.
 func (c *scanner) literal(s *source, i int) {
 	text := s.tokens[i].text
-	if len(text) < 64 {
+	if len(text) < maxLiteral {
 		c.literals[text] = true
 	}
 	switch {
@@ -88,6 +91,7 @@ func (c *scanner) paths(s *source, i, open int, kind sinkKind) {
 		args = []span{{s: s, lo: open, hi: open}}
 	}
 	name := s.tokens[open-1].text
+	c.reads = c.reads || kind == readsPath
 	for k, arg := range args {
 		writes := kind == writesPath || name == "copy" && k == 1
 		// The second argument of write is what is written, of open it is an option.

@@ -27,12 +27,17 @@ type manifest struct {
 	// build and normal map the name by which code says a dependency to the
 	// package's own name.
 	build, normal dependencies
+	// artifacts are dependencies whose programs are built to be started (unstable).
+	artifacts []string
 	// odd are keys of types that no cargo writes.
 	odd []string
 }
 
-// errNoManifest: without a manifest nothing can be said.
-var errNoManifest = errors.New("no Cargo.toml")
+// Without a manifest nothing can be said.
+var (
+	errNoManifest = errors.New("no Cargo.toml")
+	errNoPackage  = errors.New("Cargo.toml has no [package]")
+)
 
 type table = map[string]any
 
@@ -52,6 +57,9 @@ func readManifest(a *archive.Archive) (*manifest, error) {
 	if err := toml.Unmarshal(data, &root); err != nil {
 		return nil, fmt.Errorf("parse %s: %w", name, err)
 	}
+	if root["package"] == nil && root["project"] == nil {
+		return nil, fmt.Errorf("read %s: %w", name, errNoPackage)
+	}
 	return interpret(root, newTree(a)), nil
 }
 
@@ -61,8 +69,8 @@ func interpret(root table, files *tree) *manifest {
 	m.name, _ = pkg["name"].(string)
 	m.links, _ = pkg["links"].(string)
 	for _, dir := range append([]table{root}, m.targets(root)...) {
-		m.build.add(dir, "build-dependencies", "build_dependencies")
-		m.normal.add(dir, "dependencies")
+		m.build.add(m, dir, "build-dependencies", "build_dependencies")
+		m.normal.add(m, dir, "dependencies")
 	}
 	lib := m.table(root, "lib")
 	m.procMacro = truth(lib["proc-macro"]) || truth(lib["proc_macro"]) ||
@@ -135,6 +143,7 @@ func (m *manifest) facts() []string {
 	if m.procMacro {
 		add("proc-macro")
 	}
+	facts = append(facts, m.artifacts...)
 	if m.scripted() {
 		for _, name := range m.build.names() {
 			add("build-dependency %s", name)
@@ -172,7 +181,7 @@ func (m *manifest) targets(root table) []table {
 // only where tables for different targets rename differently.
 type dependencies map[string][]string
 
-func (d dependencies) add(t table, sections ...string) {
+func (d dependencies) add(m *manifest, t table, sections ...string) {
 	for _, section := range sections {
 		entries, _ := t[section].(table)
 		for key, value := range entries {
@@ -180,6 +189,9 @@ func (d dependencies) add(t table, sections ...string) {
 			if detail, ok := value.(table); ok {
 				if renamed, ok := detail["package"].(string); ok {
 					name = renamed
+				}
+				if fact := "artifact " + name; detail["artifact"] != nil && !slices.Contains(m.artifacts, fact) {
+					m.artifacts = append(m.artifacts, fact)
 				}
 			}
 			if known := crateName(key); !slices.Contains(d[known], name) {

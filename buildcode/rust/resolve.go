@@ -36,7 +36,7 @@ const (
 	maxRounds   = 64 // of following aliases between files
 	maxSegments = 32
 	maxPrefix   = 6  // segments kept of a full path: no sink is longer
-	maxNesting  = 64 // of a use tree
+	maxNesting  = 16 // of a use tree
 )
 
 // importsOf reads use declarations, extern crate and type aliases.
@@ -98,6 +98,7 @@ func (m *imports) self(tokens []token, i int) {
 // tree reads one use tree and returns the index behind it.
 func (m *imports) tree(tokens []token, i int, prefix []string, depth int) int {
 	if depth > maxNesting {
+		m.overflow = true
 		return len(tokens)
 	}
 	path := slices.Clone(prefix)

@@ -30,6 +30,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -38,7 +39,7 @@ import (
 )
 
 // maxSource bounds the bytes of Rust that are analysed of one crate.
-const maxSource = 16 << 20
+const maxSource = 8 << 20
 
 // Analyse describes what runs when the crate in a is built. The error means that
 // nothing can be said: the manifest is missing or cannot be read, or ctx ended.
@@ -70,6 +71,8 @@ type builder struct {
 	surface buildcode.Surface
 	// literals of the code, among which names of files may be.
 	literals map[string]bool
+	// reads: a build script reads or copies files; hasData: it takes some in.
+	reads, hasData bool
 }
 
 func (b *builder) build() {
@@ -164,9 +167,31 @@ func (b *builder) program(roots []string, deps dependencies, macro bool) {
 	if len(sources) == 0 || b.ctx.Err() != nil {
 		return
 	}
-	c := &scanner{program: newProgram(sources, deps, b.m.name), seen: map[buildcode.Use]int{}, macro: macro, literals: b.literals}
+	if r.generated && macro {
+		b.generated()
+	}
+	c := &scanner{program: newProgram(sources, deps, b.m.name), seen: map[buildcode.Use]int{}, macro: macro, literals: b.literals, ctx: b.ctx}
 	c.scan()
 	b.surface.Uses = append(b.surface.Uses, c.uses...)
+	b.reads = b.reads || !macro && c.reads
+	b.hasData = b.hasData || !macro && len(r.data) > 0
+}
+
+// sensitive matches text that a build script may write out as code.
+var sensitive = regexp.MustCompile(`\b(process|Command|net|TcpStream|UdpSocket|env|fs|asm|extern|libc|transmute|include)\b`)
+
+// generated judges code of a procedural macro that its build script wrote. Flags
+// and version numbers are ordinary; text that names what matters, or comes out of
+// files, is code that nobody sees.
+func (b *builder) generated() {
+	if b.reads || b.hasData {
+		b.unanalysed(place{path: b.m.lib, text: "includes code that the build script makes from files"})
+	}
+	for text := range b.literals {
+		if strings.Contains(text, "::") && sensitive.MatchString(text) {
+			b.unanalysed(place{path: b.m.lib, text: "includes code that the build script writes: " + text})
+		}
+	}
 }
 
 func (b *builder) unanalysed(p place) {

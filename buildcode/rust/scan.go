@@ -1,6 +1,7 @@
 package rust
 
 import (
+	"context"
 	"path"
 	"regexp"
 	"slices"
@@ -16,6 +17,7 @@ const maxSeen = 10
 // scanner collects what a program is able to do.
 type scanner struct {
 	*program
+	ctx  context.Context // ends the scan between files; the caller asks it again
 	uses []buildcode.Use
 	seen map[buildcode.Use]int // by capability and path
 	// macro: the program is a procedural macro.
@@ -25,6 +27,7 @@ type scanner struct {
 	packed []buildcode.Use
 	// literals of all files, for what depends on arguments wherever they stand.
 	literals map[string]bool
+	reads    bool // std::fs::read and the like
 }
 
 // newProgram prepares sources for scanning. They must be lexed.
@@ -41,7 +44,12 @@ func newProgram(sources []*source, deps dependencies, name string) *program {
 	}
 	p.export()
 	for _, s := range sources {
-		s.tokens = relevant(s.tokens, func(path []string) bool { return p.quotes(s, path) })
+		foreign := foreignMacros(s.tokens, s.uses, p.external)
+		s.tokens = relevant(s.tokens,
+			func(path []string) bool { return p.quotes(s, path, foreign) },
+			func(name string) bool {
+				return plainMacros[name] && !foreign && !p.items[name+"!"] && len(s.uses.names[name])+len(p.exported.names[name]) == 0
+			})
 	}
 	p.exported = imports{names: map[string][][]string{}}
 	for _, s := range sources {
@@ -75,7 +83,7 @@ func (p *program) export() {
 }
 
 // quotes reports whether path names one of the known quote macros and nothing else.
-func (p *program) quotes(s *source, path []string) bool {
+func (p *program) quotes(s *source, path []string, foreign bool) bool {
 	if p.items[path[len(path)-1]+"!"] {
 		return false // the crate has a macro of its own by that name
 	}
@@ -85,6 +93,9 @@ func (p *program) quotes(s *source, path []string) bool {
 	name := path[0]
 	if targets := s.uses.names[name]; len(targets) > 0 {
 		return p.known(p.resolve(s, path))
+	}
+	if foreign {
+		return false
 	}
 	// #[macro_use] extern crate quote, or a prelude of the crate's own.
 	if targets := p.exported.names[name]; len(targets) > 0 && !p.known(targets) {
@@ -119,6 +130,12 @@ func ownPrefix(name string) string {
 // scan walks all sources.
 func (c *scanner) scan() {
 	for _, s := range c.sources {
+		if c.ctx.Err() != nil {
+			return
+		}
+		if s.entangled {
+			c.use(s, 0, buildcode.Unanalysed, "too entangled to be followed")
+		}
 		c.file(s)
 	}
 	if c.overflow {
@@ -150,6 +167,8 @@ func (c *scanner) file(s *source) {
 			t.is("$") && at(tokens, i+1).kind == ident && at(tokens, i+2).is("::"),
 			t.kind == ident && !at(tokens, i-1).is("::") && !at(tokens, i-1).is("$") && (t.raw || !keywords[t.text]):
 			i = c.path(s, i)
+		case t.word("fn") && c.pointer(s, i):
+			i++
 		case t.is("["):
 			c.array(s, i)
 			i++
@@ -258,10 +277,15 @@ func (c *scanner) sink(s *source, i, end int, k sink) {
 		} else if !at(tokens, i-1).is("<") {
 			c.use(s, i, map[sinkKind]buildcode.Capability{readsPath: buildcode.ReadFiles, writesPath: buildcode.WriteFiles}[k.kind], "")
 		}
+	case setsVariable:
+		// PATH and CC decide what the tools of a build start.
+		if t := at(tokens, end+1); t.kind != str || t.text == "PATH" || tools[t.text] != "" {
+			c.use(s, i, buildcode.RunUnknown, "")
+		}
 	case transmutes:
 		// To a function: transmute::<_, fn()>(p), or anything in a build script, which
 		// has no need of it.
-		to := seek(tokens, end, ";")
+		to := max(seek(tokens, end, ";"), i)
 		if !c.macro || slices.ContainsFunc(tokens[i:min(to, len(tokens))], func(t token) bool { return t.word("fn") }) {
 			c.use(s, i, buildcode.LoadCode, "")
 		}
@@ -296,6 +320,9 @@ func statementStart(tokens []token, i int) int {
 
 // programs records what a value starts when it is a program's name.
 func (c *scanner) programs(s *source, i int, v value) {
+	if v.composed {
+		v.literals, v.env, v.unknown = nil, nil, true
+	}
 	if v.unknown || len(v.fragments) > 0 || v.empty() {
 		c.use(s, i, buildcode.RunUnknown, "")
 	}
@@ -428,8 +455,8 @@ func (c *scanner) method(s *source, i int) {
 		c.use(s, i, buildcode.Network, "")
 	case "compiler", "archiver":
 		// cc::Build::compiler: another program than the host's compiler.
-		if t := at(tokens, i+2); t.kind == str && len(c.deps["cc"]) > 0 {
-			c.use(s, i, programOf(t.text), "")
+		if len(c.deps["cc"]) > 0 {
+			c.programs(s, i, c.evaluate(span{s: s, lo: i + 2, hi: block(tokens, i+1) - 1}))
 		}
 	}
 }
@@ -440,9 +467,25 @@ func (c *scanner) extern(s *source, i int) {
 	if at(s.tokens, j).kind == str {
 		j++
 	}
+	if at(s.tokens, j).is("$") {
+		c.use(s, i, buildcode.LoadCode, "")
+	}
 	if at(s.tokens, j).is("{") && !at(s.tokens, j+1).is("}") {
 		c.use(s, i, buildcode.LoadCode, "")
 	}
+}
+
+// pointer reports (and records) a pointer to a function pointer: *const fn(), by
+// which data is called.
+func (c *scanner) pointer(s *source, i int) bool {
+	tokens := s.tokens
+	for i--; at(tokens, i).word("unsafe") || at(tokens, i).word("extern") || at(tokens, i).kind == str; i-- {
+	}
+	if !(at(tokens, i).word("const") || at(tokens, i).word("mut")) || !at(tokens, i-1).is("*") {
+		return false
+	}
+	c.use(s, i, buildcode.LoadCode, "")
+	return true
 }
 
 // arguments looks at what well-known programs were handed, wherever it stands.
@@ -463,6 +506,7 @@ func (c *scanner) arguments() {
 	}
 	also(buildcode.Network, "git", "clone", "fetch", "pull", "ls-remote")
 	also(buildcode.Network, "cargo", "install", "fetch", "publish", "update")
+	also(buildcode.Network, "brew", "install")
 	also(buildcode.RunUnknown, "cargo", "run", "test")
 	also(buildcode.RunUnknown, "perl", "-e", "-E")
 	also(buildcode.RunUnknown, "make", "-f", "--eval")

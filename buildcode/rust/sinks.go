@@ -19,6 +19,7 @@ const (
 	writesPath             // std::fs::write and the like
 	currentDir             // the package's directory, as cargo starts build scripts
 	transmutes             // only as a way to call data
+	setsVariable           // std::env::set_var
 	assembles              // asm!
 	shellMacro             // duct::cmd!, xshell::cmd!: a program named in the macro
 )
@@ -217,6 +218,8 @@ func envSink(name string) sink {
 		return sink{kind: named, capability: buildcode.ReadEnv}
 	case "home_dir":
 		return sink{kind: named, capability: buildcode.Home}
+	case "set_var":
+		return sink{kind: setsVariable}
 	case "current_dir":
 		return sink{kind: currentDir}
 	}

@@ -21,6 +21,7 @@ type source struct {
 	functions []function
 	owner     []int32 // by token: the innermost function, -1 for none
 	bindings  map[string][]binding
+	entangled bool // bindings were given up
 	lines     []string
 }
 
@@ -73,18 +74,19 @@ func at(tokens []token, i int) token {
 	return tokens[i]
 }
 
-// transparent are macros whose arguments are plain expressions. Any other macro
+// plainMacros are macros whose arguments are plain expressions. Any other macro
 // may take tokens apart: it could strip a #[cfg(test)] or a quote! again, so
 // nothing is dropped inside of one.
-var transparent = map[string]bool{
+var plainMacros = map[string]bool{
 	"vec": true, "format": true, "write": true, "writeln": true, "print": true, "println": true, "eprintln": true,
 	"panic": true, "matches": true, "assert": true, "assert_eq": true, "assert_ne": true, "debug_assert": true,
 	"unreachable": true, "todo": true, "unimplemented": true, "dbg": true, "bail": true, "ensure": true, "cfg_if": true,
 }
 
 // relevant drops what does not run at build time: items under #[cfg(test)] and,
-// where trusted says that it is the known macro, the bodies of quote!.
-func relevant(tokens []token, trusted func(path []string) bool) []token {
+// where quotes says that it is the known macro, the bodies of quote!. plain tells
+// whether a macro leaves its arguments as they are.
+func relevant(tokens []token, quotes func(path []string) bool, plain func(name string) bool) []token {
 	kept := make([]token, 0, len(tokens))
 	for i := 0; i < len(tokens); {
 		t := tokens[i]
@@ -96,12 +98,12 @@ func relevant(tokens []token, trusted func(path []string) bool) []token {
 		case t.word("macro_rules") && at(tokens, i+1).is("!"):
 			end = block(tokens, i+3)
 		case t.kind == ident && at(tokens, i+1).is("!") && opens(at(tokens, i+2)):
-			if slices.Contains(quoteMacros, t.text) && trusted(pathBefore(tokens, i)) {
+			if slices.Contains(quoteMacros, t.text) && quotes(pathBefore(tokens, i)) {
 				kept = append(kept, t, tokens[i+1])
 				i = block(tokens, i+2)
 				continue
 			}
-			if !transparent[t.text] {
+			if !plain(t.text) {
 				end = block(tokens, i+2)
 			}
 		}
@@ -146,6 +148,22 @@ func itemEnd(tokens []token, i int) int {
 		i++
 	}
 	return i
+}
+
+// macroCrates export no macro by the name of one of the plain ones, so that
+// #[macro_use] and glob imports of them change nothing.
+var macroCrates = wordSet("std core alloc lazy_static cfg_if log serde anyhow bitflags proc_macro2 proc_macro")
+
+// foreignMacros reports whether macros of crates that are not known may be in
+// scope without being named.
+func foreignMacros(tokens []token, uses imports, external func(string) bool) bool {
+	unknownCrate := func(name string) bool { return !macroCrates[name] && !slices.Contains(quoteCrates, name) }
+	for i, t := range tokens {
+		if t.word("macro_use") && at(tokens, i+1).is("]") && at(tokens, i+2).word("extern") && unknownCrate(at(tokens, i+4).text) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(uses.globs, func(g []string) bool { return len(g) > 0 && external(g[0]) && unknownCrate(g[0]) })
 }
 
 // quoteMacros build token streams; their arguments are generated code.
