@@ -295,7 +295,10 @@ func peopleOperations(t *testing.T, w *world, c *github.Client) {
 	if p.GetPermission() != "write" || p.GetRoleName() != "maintain" {
 		t.Errorf("bob has %s, role %s", p.GetPermission(), p.GetRoleName())
 	}
-	got[*github.User](t)(c.Users.Get(ctx, "carol"))
+	carol := got[*github.User](t)(c.Users.Get(ctx, "carol"))
+	if same := got[*github.User](t)(c.Users.GetByID(ctx, carol.GetID())); same.GetLogin() != "carol" {
+		t.Errorf("user %d is %s", carol.GetID(), same.GetLogin())
+	}
 }
 
 func pullOperations(t *testing.T, w *world, c *github.Client, commentID, reviewID int64) {

@@ -24,6 +24,7 @@ var appRoutes = map[string]route{
 	"GET /installation/repositories":                             {run: listInstallationRepos},
 	"GET /rate_limit":                                            {auth: asUser, run: getRateLimit},
 	"GET /user":                                                  {auth: asUser, run: getAuthenticatedUser},
+	"GET /user/{id}":                                             {auth: asAnyone, run: getUserByID},
 	"GET /users/{login}":                                         {auth: asAnyone, run: getUser},
 	"GET /user/installations/{id}/repositories":                  {auth: asUser, run: listUserInstallationRepos},
 	"GET /orgs/{org}/memberships/{login}":                        {need: "members:read", run: getOrgMembership},
@@ -175,6 +176,20 @@ func getUser(c *call) (*answer, error) {
 		return nil, errNotFound
 	}
 	return ok(c.publicUser(a))
+}
+
+// getUserByID is how a noreply address is resolved.
+func getUserByID(c *call) (*answer, error) {
+	id, err := c.number("id")
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range c.accounts {
+		if a.ID == id {
+			return ok(c.publicUser(a))
+		}
+	}
+	return nil, errNotFound
 }
 
 func (c *call) publicUser(a *account) obj {
