@@ -8,7 +8,7 @@
 //   - Git data is real. Trees, blobs, commits, refs and merge bases are go-git
 //     objects in memory, so their ids are those that git itself computes.
 //   - Requests and answers have the shapes of GitHub's own OpenAPI description;
-//     [Contract] checks both on the wire, and the tests of this package run
+//     package contract checks both on the wire, and the tests of this package run
 //     through it. Webhook payloads have the shapes of GitHub's webhook schemas.
 //   - Tokens are checked as GitHub checks them: the App's RS256 assertion by
 //     signature, issuer and time; an installation's token by its expiry, its

@@ -139,6 +139,7 @@ func TestPageForms(t *testing.T) {
 	if w.pull.State() != "merged" || w.repo.Head("main") == w.pull.Head() {
 		t.Errorf("pull request is %s", w.pull.State())
 	}
+	contains(t, w.page("/acme/widget/pull/1"), "<b>bob</b></a> merged 1 commit")
 	if err := w.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}

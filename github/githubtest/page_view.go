@@ -18,6 +18,7 @@ import (
 type pullHead struct {
 	Number               int
 	Title, State, Author string // State: open, draft, closed, merged
+	Actor                string // who merged it, or wants to
 	Base, Head           string
 	Commits, Files       int
 	Additions, Deletions int
@@ -30,7 +31,7 @@ func (p *Pull) headView() pullHead {
 	c := p.comparison()
 	files := p.repo.comparisonDiff(c)
 	h := pullHead{
-		Number: p.Number, Title: p.title, State: p.state, Author: p.author.Login, Base: p.baseRef, Head: p.headRef, Commits: len(c.ahead),
+		Number: p.Number, Title: p.title, State: p.state, Author: p.author.Login, Actor: p.author.Login, Base: p.baseRef, Head: p.headRef, Commits: len(c.ahead),
 		Files: len(files), Comments: len(p.comments) + len(p.reviews), Opened: p.created, Path: fmt.Sprintf("/%s/pull/%d", p.repo.FullName(), p.Number),
 	}
 	h.Additions, h.Deletions = stats(files)
@@ -39,7 +40,7 @@ func (p *Pull) headView() pullHead {
 	}
 	switch {
 	case !p.merged.IsZero():
-		h.State = "merged"
+		h.State, h.Actor = "merged", p.mergedBy.Login
 	case p.state == "open" && p.draft:
 		h.State = "draft"
 	}
