@@ -156,8 +156,9 @@ func Open(ctx context.Context, kind registry.Kind, filename string, r io.ReaderA
 }
 
 // OpenPartial reads a wheel (or another zip) whose bytes no digest covers, since
-// r fetches them by ranges as they are asked for. Archive.Partial is true, and
-// local headers are only compared where a file is read.
+// r fetches them by ranges as they are asked for. Archive.Partial is true. Local
+// headers are not compared with the central directory, since each would cost a
+// request.
 func OpenPartial(ctx context.Context, kind registry.Kind, filename string, r io.ReaderAt, size int64, limits Limits) (*Archive, error) {
 	a := &Archive{Kind: kind, Filename: filename, Partial: true, ctx: ctx, limits: limits.withDefaults()}
 	err := fmt.Errorf("reading by ranges: %w for anything but zip", ErrUnsupported)

@@ -84,6 +84,9 @@ binary file changed
 	if inserted != 3 || deleted != 3 {
 		t.Errorf("%d inserted, %d deleted", inserted, deleted)
 	}
+	if text, _, _ := buildcode.Diff(nil, surface([]string{"links = z\n--- a/x"}), 1<<20); strings.Contains(text, "\n--- a/x") {
+		t.Errorf("a fact passes for a line: %q", text)
+	}
 	if text, inserted, deleted := buildcode.Diff(new, new, 1<<20); text != "" || inserted+deleted != 0 {
 		t.Errorf("same: %q, %d, %d", text, inserted, deleted)
 	}

@@ -67,7 +67,11 @@ func facts(s *Surface) *File {
 	if len(s.Facts) == 0 {
 		return nil
 	}
-	text := strings.Join(s.Facts, "\n") + "\n"
+	var b strings.Builder
+	for _, fact := range s.Facts {
+		b.WriteString(label("", fact) + "\n")
+	}
+	text := b.String()
 	return &File{Path: factsName, Digest: lockkeeper.Sum([]byte(text)), Text: text}
 }
 
@@ -184,7 +188,8 @@ func (d *differ) line(s string) {
 	d.out.WriteString(s)
 }
 
-// label is a path in a diff's header, quoted where it could pass for another line.
+// label is a path in a diff's header, or a fact, quoted where it could pass for
+// another line.
 func label(prefix, path string) string {
 	quoted := strconv.Quote(prefix + path)
 	if quoted != `"`+prefix+path+`"` {

@@ -52,7 +52,7 @@ func lex(src string) ([]token, error) {
 	if !utf8.ValidString(src) {
 		return nil, fmt.Errorf("%w: not UTF-8", errLex)
 	}
-	l := &lexer{src: strings.TrimPrefix(src, "\ufeff"), line: 1, tokens: make([]token, 0, len(src)/5)}
+	l := &lexer{src: strings.TrimPrefix(src, "\ufeff"), line: 1, tokens: make([]token, 0, len(src)/3)}
 	l.shebang()
 	for {
 		if err := l.blank(); err != nil {

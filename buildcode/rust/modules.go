@@ -49,12 +49,11 @@ func (r *reach) add(name string) {
 			continue
 		}
 		w := walker{r: r, s: s, dir: path.Dir(name), stem: strings.TrimSuffix(path.Base(name), ".rs")}
-		all := s.tokens
-		s.tokens = relevant(all, func([]string) bool { return false }, func(string) bool { return false })
+		w.markTests(s.tokens)
+		s.tokens = relevant(s.tokens, func([]string) bool { return false }, func(string) bool { return false })
 		w.walk(0, len(s.tokens), []string{""})
 		w.aliases()
 		queue = append(queue, w.found...)
-		w.markTests(all)
 	}
 }
 

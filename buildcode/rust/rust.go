@@ -39,7 +39,7 @@ import (
 )
 
 // maxSource bounds the bytes of Rust that are analysed of one crate.
-const maxSource = 8 << 20
+const maxSource = 4 << 20
 
 // Analyse describes what runs when the crate in a is built. The error means that
 // nothing can be said: the manifest is missing or cannot be read, or ctx ended.

@@ -85,9 +85,9 @@ var plainMacros = map[string]bool{
 
 // relevant drops what does not run at build time: items under #[cfg(test)] and,
 // where quotes says that it is the known macro, the bodies of quote!. plain tells
-// whether a macro leaves its arguments as they are.
+// whether a macro leaves its arguments as they are. The tokens are moved in place.
 func relevant(tokens []token, quotes func(path []string) bool, plain func(name string) bool) []token {
-	kept := make([]token, 0, len(tokens))
+	kept := tokens[:0] // never longer than what was read
 	for i := 0; i < len(tokens); {
 		t := tokens[i]
 		end := i + 1
@@ -98,9 +98,10 @@ func relevant(tokens []token, quotes func(path []string) bool, plain func(name s
 		case t.word("macro_rules") && at(tokens, i+1).is("!"):
 			end = block(tokens, i+3)
 		case t.kind == ident && at(tokens, i+1).is("!") && opens(at(tokens, i+2)):
-			if slices.Contains(quoteMacros, t.text) && quotes(pathBefore(tokens, i)) {
+			if slices.Contains(quoteMacros, t.text) && quotes(pathBefore(kept, t.text)) {
+				body := block(tokens, i+2)
 				kept = append(kept, t, tokens[i+1])
-				i = block(tokens, i+2)
+				i = body
 				continue
 			}
 			if !plain(t.text) {
@@ -174,12 +175,11 @@ var quoteCrates = []string{"quote", "syn", "proc_macro", "proc_quote", "devise",
 
 func opens(t token) bool { return t.is("(") || t.is("[") || t.is("{") }
 
-// pathBefore is the path that ends with the identifier at i.
-func pathBefore(tokens []token, i int) []string {
-	p := []string{tokens[i].text}
-	for at(tokens, i-1).is("::") && at(tokens, i-2).kind == ident {
-		i -= 2
-		p = append([]string{tokens[i].text}, p...)
+// pathBefore is the path that ends with name, behind the given tokens.
+func pathBefore(tokens []token, name string) []string {
+	p := []string{name}
+	for i := len(tokens); at(tokens, i-1).is("::") && at(tokens, i-2).kind == ident; i -= 2 {
+		p = append([]string{tokens[i-2].text}, p...)
 	}
 	return p
 }
