@@ -74,7 +74,7 @@ func TestPromise6ContextEndsReading(t *testing.T) {
 }
 
 func TestPromise6HostileArchivesAreRefused(t *testing.T) {
-	zeros := strings.Repeat("\x00", 40<<20)
+	zeros := strings.Repeat("\x00", 18<<20)
 	many := make([]item, 0, 12)
 	for i := range 12 {
 		many = append(many, item{name: fmt.Sprintf("a-1/f%d", i)})

@@ -104,7 +104,7 @@ func FuzzManifest(f *testing.F) {
 // TestHostileSources are files that would be slow if anything in the analysis
 // grew faster than its input, or was not bounded.
 func TestHostileSources(t *testing.T) {
-	const n = 20_000
+	const n = 8_000
 	for name, code := range map[string]string{
 		"brackets":   strings.Repeat("(", 10*n),
 		"functions":  strings.Repeat("fn f(", n),
