@@ -20,6 +20,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -142,7 +143,7 @@ func New(ctx context.Context, s *store.Store, work Work, config Config) (*Queue,
 		return nil, fmt.Errorf("prepare queue: migrate: %w", err)
 	}
 	workers := river.NewWorkers()
-	if err := river.AddWorkerSafely(workers, &worker{queue: q}); err != nil {
+	if err := errors.Join(river.AddWorkerSafely(workers, &worker{queue: q}), river.AddWorkerSafely(workers, &laterWorker{queue: q})); err != nil {
 		return nil, fmt.Errorf("prepare queue: %w", err)
 	}
 	q.client, err = river.NewClient(driver, &river.Config{
@@ -284,7 +285,7 @@ func (j Job) key() (string, error) {
 // one process on the database nobody else can be at them. Only Stop ends it; the
 // end of ctx does not.
 func (q *Queue) Start(ctx context.Context) error {
-	result, err := q.db.ExecContext(ctx, `UPDATE river_job SET state = 'available' WHERE state = 'running' AND kind = $1`, args{}.Kind())
+	result, err := q.db.ExecContext(ctx, `UPDATE river_job SET state = 'available' WHERE state = 'running'`)
 	if err != nil {
 		return fmt.Errorf("start queue: put back interrupted jobs: %w", err)
 	}

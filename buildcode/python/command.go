@@ -1,0 +1,429 @@
+package python
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/buildcode"
+)
+
+// start evaluates the starting of v: a command line, a program, or an argument
+// vector; shell says that a shell reads it.
+func (e *evaluator) start(v value, shell bool, line int) {
+	unknown := v.unknown || len(v.files) > 0 || v.empty()
+	for _, s := range v.strs {
+		e.commandLine(s, line, 0)
+	}
+	for _, p := range v.paths {
+		if p == "sys.executable" {
+			e.use(buildcode.Run("python"), line)
+		} else {
+			unknown = true
+		}
+	}
+	if l := v.list; l != nil {
+		switch {
+		case shell:
+			e.start(l.head, true, line)
+		case l.exact && len(l.items) > 0:
+			for _, words := range argv(l.items) {
+				e.command(words, line, 0)
+			}
+			e.escape(l.rest, line)
+		default:
+			head := l.head
+			if head.list != nil { // [["git"], ...] flattened too far
+				head = join(head, head.elements(0))
+				head.list = nil
+			}
+			for _, words := range argv([]value{head}) {
+				e.command(words, line, 0)
+			}
+			e.arguments1(l.rest, line)
+		}
+	}
+	if unknown {
+		e.use(buildcode.RunUnknown, line)
+	}
+}
+
+// arguments1 looks at the arguments of a program whose order is not known.
+func (e *evaluator) arguments1(v value, line int) {
+	for _, s := range append(slices.Clone(v.strs), v.elements(0).strs...) {
+		e.word(s, line)
+	}
+}
+
+// argv is every argument vector that items may be: all variants of the program,
+// and of what follows the first text of each. A hole stands for what is unknown.
+func argv(items []value) [][]string {
+	var tail []string
+	for i, item := range items[1:] {
+		texts := item.text()
+		if slices.Contains(item.paths, "sys.executable") {
+			texts = []string{"python"}
+		}
+		tail = append(tail, texts[0])
+		// Variants stand as more words; only programs that take code mind the order.
+		if i < 4 {
+			tail = append(tail, texts[1:]...)
+		}
+	}
+	var out [][]string
+	for _, p := range items[0].paths {
+		if p == "sys.executable" {
+			out = append(out, append([]string{"python"}, tail...))
+		}
+	}
+	texts := items[0].text()
+	if len(items[0].paths) > 0 && len(out) == len(items[0].paths) && !items[0].unknown {
+		texts = items[0].strs
+	}
+	for _, program := range texts {
+		out = append(out, append([]string{program}, tail...))
+	}
+	return out
+}
+
+// maxShellDepth bounds shells within command lines.
+const maxShellDepth = 5
+
+// commandLine evaluates every command of a shell's command line.
+func (e *evaluator) commandLine(s string, line, depth int) {
+	if depth > maxShellDepth {
+		e.use(buildcode.RunUnknown, line)
+		return
+	}
+	commands := shellCommands(s)
+	for _, words := range commands {
+		e.command(words, line, depth)
+	}
+	if len(commands) == 0 && strings.TrimSpace(s) != "" {
+		e.use(buildcode.RunUnknown, line)
+	}
+	if strings.Contains(s, "/dev/tcp/") || strings.Contains(s, "/dev/udp/") {
+		e.use(buildcode.Network, line)
+	}
+	if homeMarks.MatchString(s) {
+		e.use(buildcode.Home, line)
+	}
+}
+
+var (
+	networkTools = set(`curl wget nc ncat netcat telnet ssh scp sftp ftp tftp rsync socat aria2c lynx dig nslookup http https invoke-webrequest iwr bitsadmin certutil npx yarn pnpm pipx easy_install powershell pwsh mshta
+		start-bitstransfer docker podman`)
+	// packageTools fetch with some of their subcommands.
+	packageTools = set(`git pip uv npm conda mamba apt apt-get dnf yum apk brew gem go vcpkg conan cargo hg svn`)
+	// wrappers start the program that is among their arguments.
+	wrappers = set(`sudo doas env nohup exec command xargs time nice ionice timeout setsid stdbuf ccache sccache eval chroot strace unbuffer xvfb-run`)
+	shells   = set(`sh bash dash zsh ksh ash fish cmd powershell pwsh`)
+)
+
+var assignment = regexp.MustCompile(`^[A-Za-z_]\w*=`)
+
+// programName is what a program is called in a capability; "" if it is unknown.
+var plainName = regexp.MustCompile(`^[A-Za-z0-9_+][A-Za-z0-9._+-]{0,63}$`)
+
+var pythonName = regexp.MustCompile(`^(python|pip|pypy)[0-9.]*w?$`)
+
+func programName(word string) string {
+	if variable, found := strings.CutPrefix(word, "$"); found {
+		return programVariables[strings.Trim(variable, "{}()")]
+	}
+	word = strings.ReplaceAll(word, `\`, "/")
+	word = word[strings.LastIndexByte(word, '/')+1:]
+	if lower := strings.ToLower(word); strings.HasSuffix(lower, ".exe") || strings.HasSuffix(lower, ".cmd") || strings.HasSuffix(lower, ".bat") {
+		word = lower[:len(lower)-4]
+	}
+	if m := pythonName.FindStringSubmatch(word); m != nil {
+		word = m[1]
+	}
+	if !plainName.MatchString(word) {
+		return ""
+	}
+	return word
+}
+
+// command evaluates one program with its arguments.
+func (e *evaluator) command(words []string, line, depth int) {
+	for len(words) > 0 && assignment.MatchString(words[0]) {
+		words = words[1:]
+	}
+	if len(words) == 0 {
+		return
+	}
+	name := programName(words[0])
+	if name == "" {
+		e.use(buildcode.RunUnknown, line)
+	} else {
+		e.use(buildcode.Run(name), line)
+	}
+	for _, w := range words {
+		e.word(w, line)
+	}
+	lower := strings.ToLower(name)
+	args := words[1:]
+	switch {
+	case depth > maxShellDepth:
+	case wrappers[lower]:
+		for len(args) > 0 && (strings.HasPrefix(args[0], "-") || assignment.MatchString(args[0]) || lower == "timeout" && args[0] != "" && isDigit(args[0][0])) {
+			args = args[1:]
+		}
+		e.command(args, line, depth+1)
+	case shells[lower]:
+		for i, a := range args {
+			if flag := strings.ToLower(a); (strings.HasPrefix(flag, "-") && strings.HasSuffix(flag, "c") || flag == "/c" || flag == "-command") && i+1 < len(args) {
+				e.commandLine(args[i+1], line, depth+1)
+			}
+		}
+	case name == "python" || name == "pypy":
+		e.interpreter(args, line)
+	}
+	if networkTools[lower] || packageTools[lower] && slices.ContainsFunc(args, fetches) {
+		e.use(buildcode.Network, line)
+	}
+	if decodes(lower, args) {
+		e.use(buildcode.Decode, line)
+	}
+}
+
+// fetches reports whether a subcommand reaches for the network.
+func fetches(arg string) bool {
+	switch arg {
+	case "install", "download", "wheel", "clone", "fetch", "pull", "submodule", "ls-remote", "push", "ci", "get", "add", "sync", "upgrade", "update", "mod", "checkout", "co", hole:
+		return true
+	}
+	return false
+}
+
+// decodes reports whether a command turns encoded text into something else.
+func decodes(name string, args []string) bool {
+	switch name {
+	case "base64", "base32":
+		return slices.ContainsFunc(args, func(a string) bool { return a == "-d" || a == "-D" || a == "--decode" || a == "-di" })
+	case "xxd":
+		return slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "-r") })
+	case "openssl":
+		return slices.Contains(args, "-d")
+	}
+	return false
+}
+
+// interpreter evaluates the arguments of a Python interpreter.
+func (e *evaluator) interpreter(args []string, line int) {
+	for i, a := range args {
+		if i+1 >= len(args) || !strings.HasPrefix(a, "-") {
+			if !strings.HasPrefix(a, "-") {
+				break
+			}
+			continue
+		}
+		switch a {
+		case "-c":
+			e.code(value{strs: args[i+1 : i+2]}, line, buildcode.LoadCode)
+			return
+		case "-m":
+			if args[i+1] == "pip" || args[i+1] == "ensurepip" || args[i+1] == "easy_install" {
+				if slices.ContainsFunc(args[i+1:], fetches) || args[i+1] != "pip" {
+					e.use(buildcode.Network, line)
+				}
+				e.use(buildcode.Run(args[i+1]), line)
+			} else if !strings.Contains(args[i+1], hole) {
+				if v := e.p.find(args[i+1], e.p.roots); len(v.paths) > 0 {
+					e.p.find(args[i+1]+".__main__", e.p.roots)
+				}
+			}
+			return
+		}
+	}
+}
+
+// word looks at one argument of a program: a file of the archive is run, or
+// may be.
+func (e *evaluator) word(w string, line int) {
+	if w == "" || strings.Contains(w, hole) {
+		return
+	}
+	if homeMarks.MatchString(w) {
+		e.use(buildcode.Home, line)
+	}
+	if file, inside := insidePath(w); inside && e.p.c.has(file) {
+		e.p.start(file)
+	}
+}
+
+// shellKeywords stand before a command.
+var shellKeywords = set(`if then else elif do while until ! { time && ||`)
+
+// shellCommands splits a command line at the shell's operators into words,
+// quotes taken off; a substitution is a hole, and its commands stand besides.
+func shellCommands(s string) [][]string {
+	sh := &shell{src: s}
+	sh.parse(0)
+	return sh.commands
+}
+
+type shell struct {
+	src      string
+	pos      int
+	commands [][]string
+	words    []string
+	word     strings.Builder
+	inWord   bool
+}
+
+const maxCommands = 20_000
+
+func (s *shell) endWord() {
+	if s.inWord {
+		s.words = append(s.words, s.word.String())
+	}
+	s.word.Reset()
+	s.inWord = false
+}
+
+func (s *shell) endCommand() {
+	s.endWord()
+	for len(s.words) > 0 && shellKeywords[s.words[0]] {
+		s.words = s.words[1:]
+	}
+	if len(s.words) > 0 && len(s.commands) < maxCommands {
+		s.commands = append(s.commands, s.words)
+	}
+	s.words = nil
+}
+
+// parse reads to the end, or at depth > 0 to the closing parenthesis.
+func (s *shell) parse(depth int) {
+	for s.pos < len(s.src) {
+		c := s.src[s.pos]
+		s.pos++
+		switch {
+		case c == '\\' && s.pos < len(s.src):
+			if s.src[s.pos] != '\n' {
+				s.put(s.src[s.pos : s.pos+1])
+			}
+			s.pos++
+		case c == '\'':
+			end := strings.IndexByte(s.src[s.pos:], '\'')
+			if end < 0 {
+				end = len(s.src) - s.pos
+			}
+			s.put(s.src[s.pos : s.pos+end])
+			s.pos = min(s.pos+end+1, len(s.src))
+		case c == '"':
+			s.quoted(depth)
+		case c == '`':
+			end := strings.IndexByte(s.src[s.pos:], '`')
+			if end < 0 {
+				end = len(s.src) - s.pos
+			}
+			s.nested(s.src[s.pos:s.pos+end], depth)
+			s.pos = min(s.pos+end+1, len(s.src))
+		case c == '$' && s.pos < len(s.src) && s.src[s.pos] == '(':
+			s.pos++
+			s.substitution(depth)
+		case c == '$' && s.pos < len(s.src) && s.src[s.pos] == '{':
+			s.put("$")
+		case c == '#' && !s.inWord:
+			for s.pos < len(s.src) && s.src[s.pos] != '\n' {
+				s.pos++
+			}
+		case c == ' ' || c == '\t' || c == '\r':
+			s.endWord()
+		case c == '>' || c == '<':
+			if !isNumber(s.word.String()) {
+				s.endWord()
+			}
+			s.word.Reset()
+			s.inWord = false
+			for s.pos < len(s.src) && strings.IndexByte("<>&| \t", s.src[s.pos]) >= 0 && s.src[s.pos] != '\n' {
+				s.pos++
+			}
+			// The file of a redirection is no word of the command.
+			for s.pos < len(s.src) && strings.IndexByte(" \t\n;|&()<>", s.src[s.pos]) < 0 {
+				s.pos++
+			}
+		case c == ')' && depth > 0:
+			s.endCommand()
+			return
+		case c == '\n' || c == ';' || c == '|' || c == '&' || c == '(' || c == ')':
+			s.endCommand()
+		default:
+			s.put(s.src[s.pos-1 : s.pos])
+		}
+	}
+	s.endCommand()
+}
+
+func isNumber(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+func (s *shell) put(text string) {
+	s.inWord = true
+	s.word.WriteString(text)
+}
+
+// quoted reads a double-quoted string behind its quote.
+func (s *shell) quoted(depth int) {
+	s.inWord = true
+	for s.pos < len(s.src) {
+		c := s.src[s.pos]
+		s.pos++
+		switch {
+		case c == '"':
+			return
+		case c == '\\' && s.pos < len(s.src):
+			if strings.IndexByte("$`\"\\\n", s.src[s.pos]) < 0 {
+				s.put("\\")
+			}
+			s.put(s.src[s.pos : s.pos+1])
+			s.pos++
+		case c == '$' && s.pos < len(s.src) && s.src[s.pos] == '(':
+			s.pos++
+			s.substitution(depth)
+		case c == '`':
+			end := strings.IndexByte(s.src[s.pos:], '`')
+			if end < 0 {
+				end = len(s.src) - s.pos
+			}
+			s.nested(s.src[s.pos:s.pos+end], depth)
+			s.pos = min(s.pos+end+1, len(s.src))
+		default:
+			s.put(s.src[s.pos-1 : s.pos])
+		}
+	}
+}
+
+// substitution reads $(...) behind its parenthesis.
+func (s *shell) substitution(depth int) {
+	if end := strings.Index(s.src[s.pos:], "))"); strings.HasPrefix(s.src[s.pos:], "(") && end >= 0 { // arithmetic
+		s.pos += end + 2
+		s.put(hole)
+		return
+	}
+	if depth > 50 {
+		s.put(hole)
+		return
+	}
+	inner := &shell{src: s.src, pos: s.pos}
+	inner.parse(depth + 1)
+	s.pos = inner.pos
+	if len(s.commands)+len(inner.commands) < maxCommands {
+		s.commands = append(s.commands, inner.commands...)
+	}
+	s.put(hole)
+}
+
+func (s *shell) nested(text string, depth int) {
+	if depth <= 50 {
+		inner := &shell{src: text}
+		inner.parse(0)
+		if len(s.commands)+len(inner.commands) < maxCommands {
+			s.commands = append(s.commands, inner.commands...)
+		}
+	}
+	s.put(hole)
+}

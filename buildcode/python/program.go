@@ -1,0 +1,393 @@
+package python
+
+import (
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/buildcode"
+)
+
+// program is all Python code that one surface reaches, evaluated together.
+type program struct {
+	c       *collector
+	roots   []string // directories on sys.path, relative to the archive; "" is its root
+	modules map[string]*module
+	order   []*module
+	scopes  map[string]*scope
+	methods map[string][]*scope // functions in classes, by name
+	attrs   map[string]*cell    // attributes of unknown things, by name
+	imports map[string]bool     // modules from outside that are imported
+	other   []string            // files that are started but are not Python
+	// setupRequires are the names that setup() is handed as setup_requires.
+	setupRequires []string
+	scripts       map[string]bool // of these, those that were read
+	emit          bool            // the last pass, which records uses
+	added         bool            // a module or root appeared in this pass
+	work          int             // logical lines evaluated
+}
+
+// module is one Python file, or code in a string.
+type module struct {
+	path  string
+	src   []string // lines, for evidence
+	lines []logicalLine
+	scope *scope
+	dirty bool
+	err   error
+	depth int // of code in strings that is being evaluated
+	stars []string
+	// exported: whoever imports it calls what it offers, also what it merely
+	// imported itself.
+	exported bool
+	// entry: all of it counts, not only what something calls.
+	entry bool
+	// inlined caches code in strings.
+	inlined map[string][]logicalLine
+}
+
+// scope is where names are bound: a module, class or function.
+type scope struct {
+	id      string // "@setup.py:C.run"; a module's ends with ":"
+	mod     *module
+	parent  *scope
+	class   bool
+	names   map[string]*cell
+	globals map[string]bool
+	params  []string // positional, in order
+	star    string   // *args
+	stars   string   // **kwargs
+	ret     cell
+	// live: something may call the function, so that its body counts. Module level
+	// and class bodies always do.
+	live bool
+	// escaped: it may be called from where nobody looks, so its results escape too.
+	escaped bool
+	// bases are the classes of the archive that a class derives from.
+	bases []string
+	// framework: it derives from a class of which nothing is known.
+	framework bool
+	// used: the class is instantiated, handed on, or belongs to a framework.
+	used bool
+}
+
+// cell holds what is known of one name, and whom to run again when that grows.
+type cell struct {
+	v       value
+	readers map[*module]bool
+	grown   int
+}
+
+func newProgram(c *collector, roots ...string) *program {
+	return &program{
+		c: c, roots: append([]string{""}, roots...), modules: make(map[string]*module), scopes: make(map[string]*scope),
+		methods: make(map[string][]*scope), attrs: make(map[string]*cell), imports: make(map[string]bool), scripts: make(map[string]bool),
+	}
+}
+
+// maxWork bounds the logical lines that are evaluated, all passes together.
+const maxWork = 4_000_000
+
+// maxPasses bounds the search for a fixed point. Honest code needs three or four.
+const maxPasses = 40
+
+// run evaluates everything that was followed to a fixed point, then once more
+// to record what it does.
+func (p *program) run() {
+	for pass := 0; ; pass++ {
+		busy := false
+		for i := 0; i < len(p.order); i++ { // grows while it runs
+			m := p.order[i]
+			if !m.dirty || p.c.ctx.Err() != nil || p.work > maxWork {
+				continue
+			}
+			m.dirty, busy = false, true
+			p.evaluate(m)
+		}
+		if p.added {
+			p.added, busy = false, true
+			for _, m := range p.order {
+				m.dirty = true
+			}
+		}
+		if !busy {
+			break
+		}
+		if pass == maxPasses {
+			p.c.use(buildcode.Unanalysed, p.order[0].path, 0, "names refer to each other too deeply")
+			break
+		}
+	}
+	if p.work > maxWork {
+		p.c.use(buildcode.Unanalysed, p.order[0].path, 0, "too much code to evaluate")
+		p.work = maxWork / 2 // what is known by now is told all the same
+	}
+	p.emit = true
+	for i := 0; i < len(p.order); i++ {
+		p.evaluate(p.order[i])
+	}
+	p.emit = false
+	for _, m := range p.order {
+		m.dirty = false
+	}
+}
+
+func (p *program) evaluate(m *module) {
+	e := &evaluator{p: p, mod: m, scope: m.scope}
+	e.block(m.lines)
+	if m.exported {
+		e.export()
+	}
+	if p.emit && m.err != nil {
+		p.c.use(buildcode.Unanalysed, m.path, 0, m.err.Error())
+	}
+}
+
+// follow adds a file of the archive as Python code and returns its path value.
+func (p *program) follow(file string) value {
+	file, _ = p.c.resolve(file)
+	if p.modules[file] == nil {
+		data := p.c.take(file)
+		src, err := decodeSource(data)
+		p.add(file, src, 1, err)
+	}
+	return pathValue("@" + file)
+}
+
+// enter follows a file that is executed as it stands: all of it counts.
+func (p *program) enter(file string) value {
+	v := p.follow(file)
+	real, _ := p.c.resolve(file)
+	if m := p.modules[real]; m != nil && !m.entry {
+		m.entry, m.dirty = true, true
+	}
+	return v
+}
+
+// export follows modules whose functions something outside calls: a backend, a
+// hook, a getter.
+func (p *program) export(v value) {
+	for _, at := range v.paths {
+		if m := p.moduleAt(at); m != nil && !m.exported {
+			m.exported, m.entry, m.dirty = true, true, true
+		}
+	}
+}
+
+// export hands on all that the module offers.
+func (e *evaluator) export() {
+	for _, name := range slices.Sorted(maps.Keys(e.mod.scope.names)) {
+		for _, p := range e.mod.scope.names[name].v.paths {
+			if e.p.scopes[p] != nil {
+				e.escapeLocal(p)
+			}
+		}
+	}
+	for _, star := range e.mod.stars {
+		e.p.export(pathValue(star))
+	}
+}
+
+// add adds source text under a path, numbering its lines from first.
+func (p *program) add(file, src string, first int, err error) *module {
+	m := &module{path: file, dirty: true, err: err, inlined: make(map[string][]logicalLine)}
+	m.src = append(make([]string, first-1), strings.Split(src, "\n")...)
+	lines, lexErr := tokenizeFrom(src, first)
+	m.lines = lines
+	if m.err == nil {
+		m.err = lexErr
+	}
+	m.scope = p.newScope("@"+file+":", m, nil)
+	p.modules[file] = m
+	p.order = append(p.order, m)
+	return m
+}
+
+func (p *program) newScope(id string, m *module, parent *scope) *scope {
+	if s := p.scopes[id]; s != nil {
+		return s
+	}
+	s := &scope{id: id, mod: m, parent: parent, names: make(map[string]*cell), globals: make(map[string]bool)}
+	p.scopes[id] = s
+	return s
+}
+
+// call says that something may call the function s.
+func (s *scope) call() {
+	if !s.live {
+		s.live = true
+		s.mod.dirty = true
+	}
+}
+
+// use says that instances of class s are about: all methods may be called, by
+// whoever gets hold of one.
+func (p *program) use(s *scope) {
+	if s == nil || !s.class || s.used {
+		return
+	}
+	s.used = true
+	for _, methods := range p.methods {
+		for _, m := range methods {
+			if m.parent == s {
+				m.call()
+			}
+		}
+	}
+	for _, base := range s.bases {
+		p.use(p.scopes[base])
+	}
+}
+
+// read returns what c holds and remembers that m wants to know when it grows.
+func (c *cell) read(m *module) value {
+	if c.readers == nil {
+		c.readers = make(map[*module]bool)
+	}
+	c.readers[m] = true
+	return c.v
+}
+
+// maxGrowth is how often a cell may learn something before only names count:
+// strings that are made from one another in a circle would never come to an end.
+const maxGrowth = 12
+
+func (c *cell) add(v value) {
+	if c.grown >= maxGrowth {
+		v = v.names()
+	}
+	grown := join(c.v, v)
+	if grown.equal(c.v) {
+		return
+	}
+	c.v = grown
+	c.grown++
+	for m := range c.readers {
+		m.dirty = true
+	}
+}
+
+func (s *scope) cell(name string) *cell {
+	c := s.names[name]
+	if c == nil {
+		c = new(cell)
+		s.names[name] = c
+		// Whoever looked for the name in vain must look again.
+		s.mod.dirty = true
+		if w := s.names["?"+name]; w != nil {
+			for m := range w.readers {
+				m.dirty = true
+			}
+		}
+	}
+	return c
+}
+
+func (p *program) attr(name string) *cell {
+	c := p.attrs[name]
+	if c == nil {
+		c = new(cell)
+		p.attrs[name] = c
+	}
+	return c
+}
+
+// addRoot puts a directory of the archive on sys.path.
+func (p *program) addRoot(dir string) {
+	if dir == "." {
+		dir = ""
+	}
+	if !slices.Contains(p.roots, dir) && len(p.roots) < 32 {
+		p.roots = append(p.roots, dir)
+		p.added = true
+	}
+}
+
+// find follows every file that importing the dotted name runs, looked up in
+// roots. The value is empty if the archive has no such module.
+func (p *program) find(dotted string, roots []string) value {
+	var out value
+	for _, root := range roots {
+		out = join(out, p.findIn(dotted, root))
+	}
+	return out
+}
+
+func (p *program) findIn(dotted, root string) value {
+	base := root
+	parts := strings.Split(dotted, ".")
+	if len(parts) > 32 {
+		return anything
+	}
+	for i, part := range parts {
+		last := i == len(parts)-1
+		at := path.Join(base, part)
+		var found value
+		for _, native := range p.c.stems[at] {
+			found = join(found, p.native(native))
+		}
+		if p.c.has(at + "/__init__.py") {
+			found = join(found, p.follow(at+"/__init__.py"))
+		} else if p.c.has(at + ".py") {
+			found = join(found, p.follow(at+".py"))
+			if !last {
+				return found
+			}
+		} else if found.empty() && p.c.isDir(at) {
+			if last {
+				return pathValue("@" + at + "/")
+			}
+			base = at
+			continue
+		}
+		if found.empty() {
+			return value{}
+		}
+		if last {
+			return found
+		}
+		base = at
+	}
+	return value{}
+}
+
+// native takes a compiled module into the surface. Nothing can be said of it.
+func (p *program) native(file string) value {
+	p.c.take(file)
+	p.c.use(buildcode.EmbeddedBinary, file, 0, "a compiled module is imported")
+	return anything
+}
+
+// start follows a file of the archive that is run as a program.
+func (p *program) start(file string) {
+	if strings.HasSuffix(file, ".py") {
+		p.enter(file)
+		p.addRoot(path.Dir(file)) // as Python does
+		return
+	}
+	if head, err := p.c.a.Head(file); err == nil && p.modules[file] == nil {
+		if line, _, _ := strings.Cut(string(head), "\n"); strings.HasPrefix(line, "#!") && strings.Contains(line, "python") {
+			p.enter(file)
+			return
+		}
+	}
+	if p.modules[file] == nil && !slices.Contains(p.other, file) {
+		p.other = append(p.other, file)
+	}
+}
+
+// packageOf is the directory against which relative imports of m resolve.
+func (m *module) packageOf(level int) (string, bool) {
+	dir := path.Dir(m.path)
+	for ; level > 1; level-- {
+		if dir == "." {
+			return "", false
+		}
+		dir = path.Dir(dir)
+	}
+	if dir == "." {
+		dir = ""
+	}
+	return dir, true
+}

@@ -1,0 +1,318 @@
+package python
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// value is a set of things that an expression may be. The zero value says that
+// nothing was learnt, which readers must take for anything. A value is never
+// changed in place. Joining only ever adds, and every set is bounded, so that
+// the analysis comes to an end.
+type value struct {
+	// unknown: it may be something else besides.
+	unknown bool
+	// paths are things with a name:
+	//
+	//	os.system          of another module, as it is imported
+	//	@setup.py          a module or script of the archive; @dir/ a namespace package
+	//	@setup.py:C.run    a function or class in it
+	//	?.system           an attribute of something unknown
+	//	globals()          the dictionary of the module's names
+	paths []string
+	// strs are strings, bytes and file system paths, with hole for unknown parts.
+	// A relative path is relative to the root of the archive.
+	strs []string
+	// files are contents of files in the archive, or open files, by path.
+	files []string
+	list  *list
+}
+
+// list is a list, tuple, set or dictionary (its values).
+type list struct {
+	head, rest value
+	// empty: the list may be empty, so that what is appended may become its head.
+	empty bool
+	// items are the elements in order where they are exactly known.
+	items []value
+	exact bool
+}
+
+const (
+	maxPaths  = 48
+	maxStrs   = 12
+	maxItems  = 64
+	maxFolded = 4096 // bytes of a computed string
+	maxDepth  = 2    // of lists in lists
+)
+
+var anything = value{unknown: true}
+
+func pathValue(paths ...string) value { return value{paths: paths} }
+
+func strValue(s string) value {
+	if len(s) > maxFolded {
+		s = s[:maxFolded] + hole
+	}
+	return value{strs: []string{s}}
+}
+
+func listValue(items []value) value {
+	l := &list{empty: len(items) == 0}
+	for i, v := range items {
+		v = v.shallow(maxDepth)
+		if i == 0 {
+			l.head = v
+		} else {
+			l.rest = join(l.rest, v)
+		}
+		if len(l.items) < maxItems {
+			l.items = append(l.items, v)
+		}
+	}
+	l.exact = len(items) <= maxItems
+	if !l.exact {
+		l.items = nil
+	}
+	return value{list: l}
+}
+
+// rests is a list whose order is not known.
+func rests(head, rest value) value {
+	return value{list: &list{head: head.shallow(maxDepth), rest: rest.shallow(maxDepth)}}
+}
+
+// empty: nothing was learnt.
+func (v value) empty() bool {
+	return !v.unknown && len(v.paths) == 0 && len(v.strs) == 0 && len(v.files) == 0 && v.list == nil
+}
+
+// shallow cuts lists nested more than depth deep. What they hold of names is kept.
+func (v value) shallow(depth int) value {
+	if v.list == nil {
+		return v
+	}
+	if depth <= 0 {
+		flat := v.elements(0)
+		v.list = nil
+		v = join(v, flat)
+		v.list, v.unknown = nil, true
+		return v
+	}
+	l := &list{head: v.list.head.shallow(depth - 1), rest: v.list.rest.shallow(depth - 1), empty: v.list.empty, exact: v.list.exact}
+	for _, item := range v.list.items {
+		l.items = append(l.items, item.shallow(depth-1))
+	}
+	v.list = l
+	return v
+}
+
+// elements is what iterating over v yields, with lists in lists flattened as
+// deep as depth says, for unpacking.
+func (v value) elements(depth int) value {
+	out := value{unknown: v.unknown || len(v.strs) > 0, files: v.files}
+	if v.list != nil {
+		out = join(out, join(v.list.head, v.list.rest))
+	}
+	if depth > 0 && out.list != nil {
+		out = join(out, out.elements(depth-1))
+	}
+	return out
+}
+
+// at is the element i of v.
+func (v value) at(i int) value {
+	if v.list == nil {
+		return v.elements(0)
+	}
+	if v.list.exact && i >= 0 && i < len(v.list.items) && !v.unknown {
+		return v.list.items[i]
+	}
+	if i == 0 {
+		out := v.list.head
+		out.unknown = out.unknown || v.unknown
+		return out
+	}
+	return v.elements(0)
+}
+
+func join(a, b value) value {
+	if b.empty() {
+		return a
+	}
+	if a.empty() {
+		return b
+	}
+	out := value{unknown: a.unknown || b.unknown}
+	var full bool
+	out.paths = union(a.paths, b.paths, maxPaths, &full)
+	if full { // names are never forgotten silently
+		out.paths = append(slices.Clip(out.paths[:maxPaths-1]), manyNames)
+	}
+	out.strs = union(a.strs, b.strs, maxStrs, &full)
+	out.files = union(a.files, b.files, maxStrs, &full)
+	out.unknown = out.unknown || full
+	out.list = joinLists(a.list, b.list)
+	return out
+}
+
+func joinLists(a, b *list) *list {
+	if a == nil || a == b {
+		return b
+	}
+	if b == nil {
+		return a
+	}
+	out := &list{head: join(a.head, b.head), rest: join(a.rest, b.rest), empty: a.empty || b.empty}
+	if a.exact && b.exact && slices.EqualFunc(a.items, b.items, value.equal) {
+		out.items, out.exact = a.items, true
+	}
+	if out.exact == a.exact && out.empty == a.empty && out.head.equal(a.head) && out.rest.equal(a.rest) {
+		return a
+	}
+	return out
+}
+
+// manyNames stands for names that no longer fit into a value.
+const manyNames = "!"
+
+// names is v without its strings: what must not be forgotten of it when it is
+// taken for unknown otherwise.
+func (v value) names() value {
+	out := value{unknown: true, paths: v.paths, files: v.files}
+	if v.list != nil {
+		if all := v.elements(maxDepth).paths; len(all) > 0 {
+			out.list = &list{head: value{unknown: true, paths: all}, rest: value{unknown: true, paths: all}, empty: true}
+		}
+	}
+	return out
+}
+
+// union adds b to a until limit, and keeps what a has: sets only grow.
+func union(a, b []string, limit int, full *bool) []string {
+	out := a
+	for _, s := range b {
+		if slices.Contains(out, s) {
+			continue
+		}
+		if len(out) >= limit {
+			*full = true
+			break
+		}
+		out = append(slices.Clip(out), s)
+	}
+	return out
+}
+
+func (v value) equal(w value) bool {
+	if v.unknown != w.unknown || !slices.Equal(v.paths, w.paths) || !slices.Equal(v.strs, w.strs) || !slices.Equal(v.files, w.files) {
+		return false
+	}
+	if v.list == nil || w.list == nil {
+		return v.list == w.list
+	}
+	a, b := v.list, w.list
+	return a == b || a.empty == b.empty && a.exact == b.exact && a.head.equal(b.head) && a.rest.equal(b.rest) && slices.EqualFunc(a.items, b.items, value.equal)
+}
+
+// text is v as parts of a larger string: its strings, and a hole for the rest.
+func (v value) text() []string {
+	out := v.strs
+	if v.unknown || len(out) == 0 || len(v.paths) > 0 || len(v.files) > 0 || v.list != nil {
+		out = append(slices.Clip(out), hole)
+	}
+	return out
+}
+
+// combine applies f to every pair of texts of a and b.
+func combine(a, b value, f func(x, y string) string) value {
+	out := value{}
+	seen := 0
+	for _, x := range a.text() {
+		for _, y := range b.text() {
+			if seen++; seen > maxStrs {
+				return join(out, strValue(hole))
+			}
+			out = join(out, strValue(f(x, y)))
+		}
+	}
+	return out
+}
+
+// each applies f to every string of v; what is not a string becomes unknown.
+func (v value) each(f func(string) string) value {
+	out := value{unknown: v.unknown || len(v.paths) > 0 || v.list != nil, files: v.files}
+	for _, s := range v.strs {
+		out = join(out, strValue(f(s)))
+	}
+	if len(v.strs) == 0 && len(v.files) == 0 {
+		out.unknown = true
+	}
+	return out
+}
+
+// literals are the strings of v without holes, and whether they are all it can be.
+func (v value) literals() (texts []string, all bool) {
+	all = !v.unknown && len(v.paths) == 0 && len(v.files) == 0 && v.list == nil && len(v.strs) > 0
+	for _, s := range v.strs {
+		if strings.Contains(s, hole) {
+			all = false
+			continue
+		}
+		texts = append(texts, s)
+	}
+	return texts, all
+}
+
+// add is Python's + on strings and lists.
+func add(a, b value) value {
+	if a.list == nil && b.list == nil {
+		return combine(a, b, func(x, y string) string { return x + y })
+	}
+	if a.list != nil && b.list != nil && a.list.exact && b.list.exact && !a.unknown && !b.unknown {
+		return listValue(slices.Concat(a.list.items, b.list.items))
+	}
+	head, rest := a.elements(0), join(a.elements(0), b.elements(0))
+	if a.list != nil && !a.unknown {
+		head, rest = a.list.head, join(a.list.rest, b.elements(0))
+		if a.list.empty {
+			head = join(head, b.at(0))
+		}
+	}
+	if a.list == nil {
+		head = join(head, anything)
+	}
+	if b.list == nil {
+		rest = join(rest, anything)
+	}
+	return rests(head, rest)
+}
+
+// appended is list v after an unknown number of appends of item.
+func appended(v, item value, front bool) value {
+	if v.list == nil {
+		return join(v, rests(anything, item))
+	}
+	l := &list{head: v.list.head, rest: join(v.list.rest, item.shallow(maxDepth-1)), empty: v.list.empty}
+	if front || l.empty {
+		l.head = join(l.head, item.shallow(maxDepth-1))
+	}
+	return value{unknown: v.unknown, paths: v.paths, strs: v.strs, files: v.files, list: l}
+}
+
+// joinPath is os.path.join on two texts. Holes count as relative.
+func joinPath(a, b string) string {
+	if strings.HasPrefix(b, "/") || a == "" {
+		return b
+	}
+	return a + "/" + b
+}
+
+// cleanPath normalizes a path without holes.
+func cleanPath(s string) string {
+	if s == "" {
+		return ""
+	}
+	return path.Clean(strings.ReplaceAll(s, `\`, "/"))
+}

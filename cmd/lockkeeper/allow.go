@@ -1,0 +1,198 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/allowlist"
+	"github.com/lockkeeper/lockkeeper/gitrepo"
+	"github.com/lockkeeper/lockkeeper/policy"
+)
+
+type allowCmd struct {
+	Add  allowAddCmd  `cmd:"" help:"Scan, and add entries that admit what is open to the work tree's allowlist."`
+	List allowListCmd `cmd:"" help:"List the entries of the work tree's allowlist."`
+}
+
+type allowAddCmd struct {
+	Packages []string `arg:"" help:"Names of packages with open findings, or all."`
+	Reason   string   `required:"" help:"Why they are accepted."`
+	By       string   `help:"Who accepts them, for the entry's signed-off-by." placeholder:"LOGIN"`
+	Base     string   `help:"Revision to compare with. Default: the default branch." placeholder:"REV"`
+	Repo     string   `short:"C" help:"Repository, or a directory in it." default:"." placeholder:"DIR" type:"path"`
+	engineFlags
+}
+
+func (allowAddCmd) Help() string {
+	return `An entry is as durable as is safe: ordinary build code is admitted by what it can do,
+grave build code by its exact content. Commit the file and have a reviewer approve it.
+
+Examples:
+  lockkeeper allow add ring --reason "assembles with cc"
+  lockkeeper allow add all --reason "looked at in #812" --by alice`
+}
+
+func (c *allowAddCmd) Run(p *process) error {
+	change, err := openChange(p, c.Repo, c.Base, "")
+	if err != nil {
+		return err
+	}
+	scanner, err := c.scanner(p)
+	if err != nil {
+		return err
+	}
+	r, err := change.judge(p, scanner)
+	if err != nil {
+		return err
+	}
+	entries, err := c.entries(r.Decision)
+	if err != nil {
+		return err
+	}
+	repo, err := gitrepo.Open(p.ctx, c.Repo)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(repo.Root(), filepath.FromSlash(allowlist.Path))
+	before, err := os.ReadFile(path)
+	if err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	after, err := allowlist.Append(before, entries...)
+	if err != nil {
+		return fmt.Errorf("add to %s: %w", allowlist.Path, err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, after, 0o644); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		fmt.Fprint(p.stdout, allowlist.Format(e))
+	}
+	fmt.Fprintf(p.stderr, "%d entries added to %s. They count once a reviewer approved the file, or it is on the base branch.\n", len(entries), allowlist.Path)
+	return nil
+}
+
+// entries proposes one entry for each open finding of the named packages.
+func (c *allowAddCmd) entries(d policy.Decision) ([]allowlist.Entry, error) {
+	var entries []allowlist.Entry
+	var open []string
+	used := map[string]bool{}
+	for _, o := range d.Outcomes {
+		f := o.Finding
+		if o.State != policy.Open || f.Package.Name == "" {
+			continue
+		}
+		open = append(open, f.Package.Name)
+		if !slices.Contains(c.Packages, "all") && !slices.Contains(c.Packages, f.Package.Name) && !slices.Contains(c.Packages, f.Package.ID()) {
+			continue
+		}
+		used[f.Package.Name], used[f.Package.ID()] = true, true
+		e := allowlist.Propose(f.AllowSubject())
+		e.Reason, e.SignedOffBy = c.Reason, c.By
+		if !slices.ContainsFunc(entries, func(other allowlist.Entry) bool { return allowlist.Format(other) == allowlist.Format(e) }) {
+			entries = append(entries, e)
+		}
+	}
+	slices.Sort(open)
+	open = slices.Compact(open)
+	for _, name := range c.Packages {
+		if name != "all" && !used[name] {
+			return nil, fmt.Errorf("nothing is open about %s; open are: %s", name, orNone(open))
+		}
+	}
+	if len(entries) == 0 {
+		return nil, fmt.Errorf("nothing is open, so there is nothing to add")
+	}
+	return entries, nil
+}
+
+func orNone(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+type allowListCmd struct {
+	Repo string `short:"C" help:"Repository, or a directory in it." default:"." placeholder:"DIR" type:"path"`
+}
+
+func (allowListCmd) Help() string { return "Example: lockkeeper allow list" }
+
+func (c *allowListCmd) Run(p *process) error {
+	repo, err := gitrepo.Open(p.ctx, c.Repo)
+	if err != nil {
+		return err
+	}
+	data, err := os.ReadFile(filepath.Join(repo.Root(), filepath.FromSlash(allowlist.Path)))
+	if os.IsNotExist(err) {
+		fmt.Fprintf(p.stdout, "There is no %s. lockkeeper allow add writes one.\n", allowlist.Path)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	list, err := allowlist.Parse(allowlist.Path, data, policy.AllowRules())
+	if err != nil {
+		return err
+	}
+	remarks := map[int][]string{}
+	problems := list.Problems(time.Now())
+	for _, problem := range problems {
+		remarks[problem.Entry.Line] = append(remarks[problem.Entry.Line], string(problem.Kind))
+	}
+	w := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "LINE\tPACKAGE\tVERSIONS\tADMITS\tSIGNED OFF\tREMARK")
+	for _, e := range list.Entries {
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", e.Line, e.Package, orAll(e.Versions), admits(e), signedOff(e), strings.Join(remarks[e.Line], ", "))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, problem := range problems {
+		fmt.Fprintf(p.stdout, "%s:%d: %s\n", allowlist.Path, problem.Entry.Line, problem.Message)
+	}
+	return nil
+}
+
+func orAll(versions string) string {
+	if versions == "" {
+		return "all"
+	}
+	return versions
+}
+
+// admits says what an entry is about in a few words.
+func admits(e allowlist.Entry) string {
+	var parts []string
+	if e.Any {
+		parts = append(parts, "anything")
+	}
+	if e.May != nil {
+		words := make([]string, len(e.May))
+		for i, c := range e.May {
+			words[i] = string(c)
+		}
+		parts = append(parts, "may "+orNone(words))
+	}
+	if e.BuildCode != "" {
+		parts = append(parts, "code "+e.BuildCode.Short())
+	}
+	for _, publisher := range e.Publishers {
+		parts = append(parts, "publisher "+publisher.String())
+	}
+	parts = append(parts, e.Rules...)
+	return strings.Join(parts, "; ")
+}
+
+func signedOff(e allowlist.Entry) string {
+	return strings.TrimSpace(e.SignedOffBy + " " + e.SignedOffIn)
+}

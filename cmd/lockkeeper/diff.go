@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/lockfile"
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/scan"
+)
+
+type diffCmd struct {
+	Old string `arg:"" help:"Lockfile before. An empty file or /dev/null means that there was none." type:"path"`
+	New string `arg:"" help:"Lockfile after." type:"path"`
+	As  string `help:"Read both as a file of this name where their own names do not tell the format." placeholder:"NAME"`
+	outputFlags
+	engineFlags
+}
+
+func (diffCmd) Help() string {
+	return `The default policy applies and there is no allowlist.
+
+Examples:
+  lockkeeper diff old/Cargo.lock new/Cargo.lock
+  lockkeeper diff --as poetry.lock before.txt after.txt`
+}
+
+func (c *diffCmd) Run(p *process) error {
+	name := c.As
+	if name == "" {
+		name = filepath.Base(c.New)
+	}
+	if _, ok := lockfile.FormatOf(name); !ok {
+		return usageError{fmt.Errorf("%s is not the name of a lockfile: say which it is, for example --as Cargo.lock", name)}
+	}
+	sides := make([]diskFile, 2)
+	for i, path := range []string{c.Old, c.New} {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		sides[i] = diskFile{name: name, data: data}
+	}
+	scanner, err := c.scanner(p)
+	if err != nil {
+		return err
+	}
+	// A repository that keeps no policy holds nothing; whoever compares two files
+	// wants to know what would be held.
+	change := &change{base: sides[0], head: sides[1], baseName: c.Old, headName: c.New, rules: scan.Rules{Policy: policy.Default(), Onboarded: true}}
+	r, err := change.judge(p, scanner)
+	if err != nil {
+		return err
+	}
+	return c.write(p, r)
+}
+
+// diskFile is a revision that holds one file. An empty one holds none.
+type diskFile struct {
+	name string
+	data []byte
+}
+
+func (d diskFile) Files(context.Context) ([]lockkeeper.TreeFile, error) {
+	if len(d.data) == 0 {
+		return nil, nil
+	}
+	return []lockkeeper.TreeFile{{Path: d.name, Blob: string(lockkeeper.Sum(d.data)), Mode: lockkeeper.Regular, Size: int64(len(d.data))}}, nil
+}
+
+func (d diskFile) Read(_ context.Context, f lockkeeper.TreeFile, limit int64) ([]byte, error) {
+	if f.Size > limit {
+		return nil, fmt.Errorf("%s has more than %d bytes", f.Path, limit)
+	}
+	return d.data, nil
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/config"
+	"github.com/lockkeeper/lockkeeper/registry"
+	"github.com/lockkeeper/lockkeeper/registry/cratesio"
+	"github.com/lockkeeper/lockkeeper/registry/fetch"
+	"github.com/lockkeeper/lockkeeper/registry/pypi"
+	"github.com/lockkeeper/lockkeeper/scan"
+)
+
+// engineFlags say with what a scan is made.
+type engineFlags struct {
+	Config string `help:"Configuration file with the registries to ask; environment variables LOCKKEEPER_* override it." placeholder:"FILE" type:"path"`
+}
+
+// scanner makes the engine with facts and archives cached on disk.
+func (f engineFlags) scanner(p *process) (*scan.Scanner, error) {
+	cfg, err := config.Load(f.Config, p.env, os.ReadFile)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Cache.Dir == config.Default().Cache.Dir { // the server's; a command has no directory of its own
+		if cfg.Cache.Dir, err = userCache(p); err != nil {
+			return nil, err
+		}
+	}
+	s, err := newScanner(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s.Facts = dirFacts(filepath.Join(cfg.Cache.Dir, "facts"))
+	return s, nil
+}
+
+func userCache(p *process) (string, error) {
+	if dir := p.getenv("XDG_CACHE_HOME"); dir != "" {
+		return filepath.Join(dir, "lockkeeper"), nil
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find a directory for the cache (name one with [cache] dir in the configuration): %w", err)
+	}
+	return filepath.Join(dir, "lockkeeper"), nil
+}
+
+// newScanner wires the registries' clients into a scanner.
+func newScanner(cfg *config.Config) (*scan.Scanner, error) {
+	plumbing := func(cache string) fetch.Config {
+		c := fetch.Config{Version: versionText(), Contact: cfg.Server.Contact}
+		if cfg.Cache.Dir != "" {
+			c.CacheDir = filepath.Join(cfg.Cache.Dir, cache)
+		}
+		return c
+	}
+	crates, err := cratesio.New(cratesio.Config{
+		Index: cfg.CratesIO.Index, Static: cfg.CratesIO.Static, API: cfg.CratesIO.API, Fetch: plumbing("cratesio"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	python, err := pypi.New(pypi.Config{PyPI: cfg.PyPI.PyPI, Files: cfg.PyPI.Files, Fetch: plumbing("pypi")})
+	if err != nil {
+		return nil, err
+	}
+	return &scan.Scanner{Registries: map[lockkeeper.Ecosystem]registry.Client{lockkeeper.Cargo: crates, lockkeeper.PyPI: python}}, nil
+}
+
+// dirFacts keeps facts as files of a directory, named by the digest of the key.
+// A fact that cannot be written is no loss: it is found again.
+type dirFacts string
+
+func (d dirFacts) file(key string) string {
+	return filepath.Join(string(d), lockkeeper.Sum([]byte(key)).Hex()+".json")
+}
+
+func (d dirFacts) Fact(_ context.Context, key string) ([]byte, bool, error) {
+	data, err := os.ReadFile(d.file(key))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false, nil
+	}
+	return data, err == nil, err
+}
+
+func (d dirFacts) PutFact(_ context.Context, key string, value []byte) error {
+	if err := os.MkdirAll(string(d), 0o755); err != nil {
+		return err
+	}
+	temp, err := os.CreateTemp(string(d), "new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp.Name())
+	if _, err := temp.Write(value); err != nil {
+		temp.Close()
+		return err
+	}
+	if err := temp.Close(); err != nil {
+		return err
+	}
+	return os.Rename(temp.Name(), d.file(key))
+}

@@ -1,0 +1,123 @@
+// Command lockkeeper finds packages that gained build-time code or changed hands
+// in a lockfile change, and serves the GitHub App that holds such a pull request
+// until a reviewer signs off.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes, a promise to scripts.
+const (
+	exitOK      = 0 // nothing to do
+	exitFailed  = 1 // could not finish
+	exitUsage   = 2 // wrong usage
+	exitSignOff = 3 // a sign-off is needed
+	exitBlocked = 4 // blocked or rejected
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+}
+
+// cli is every command. Each has a file of its own.
+type cli struct {
+	Scan    scanCmd    `cmd:"" help:"Judge what a change does to the lockfiles of this repository."`
+	Diff    diffCmd    `cmd:"" help:"Judge the difference of two lockfiles."`
+	Allow   allowCmd   `cmd:"" help:"Read and extend the allowlist."`
+	Policy  policyCmd  `cmd:"" help:"Check the policy and the allowlist for mistakes."`
+	Serve   serveCmd   `cmd:"" help:"Run the GitHub App."`
+	Demo    demoCmd    `cmd:"" help:"Show the whole thing on this machine, without network."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// process is what a command gets from its surroundings.
+type process struct {
+	ctx            context.Context
+	env            []string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// exitCode ends a command with a code and without a message.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
+
+// usageError is the user's mistake in calling the program.
+type usageError struct{ error }
+
+func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var c cli
+	exited := -1
+	parser, err := kong.New(&c,
+		kong.Name("lockkeeper"),
+		kong.Description("Holds lockfile changes that bring in build-time code or new publishers until a reviewer signs off.\n\nExit codes: 0 nothing to do, 1 could not finish, 2 wrong usage, 3 sign-off needed, 4 blocked."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exited = code }),
+
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "lockkeeper:", err)
+		return exitFailed
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err := parser.Parse(args)
+	if exited >= 0 { // --help was asked for
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "lockkeeper: %v\nSee: lockkeeper %s --help\n", err, strings.Join(commandWords(args), " "))
+		return exitUsage
+	}
+	err = command.Run(&process{ctx: ctx, env: env, stdin: stdin, stdout: stdout, stderr: stderr})
+	var code exitCode
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &code):
+		return int(code)
+	case errors.As(err, &usage):
+		fmt.Fprintln(stderr, "lockkeeper:", err)
+		return exitUsage
+	default:
+		fmt.Fprintln(stderr, "lockkeeper:", err)
+		return exitFailed
+	}
+}
+
+// commandWords are the leading words of args that name a command.
+func commandWords(args []string) []string {
+	var words []string
+	for _, a := range args {
+		if strings.HasPrefix(a, "-") || strings.ContainsAny(a, "/.\x00") || len(words) == 2 {
+			break
+		}
+		words = append(words, a)
+	}
+	return words
+}
+
+func (p *process) getenv(name string) string {
+	for i := len(p.env) - 1; i >= 0; i-- {
+		if value, ok := strings.CutPrefix(p.env[i], name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/config"
+	"github.com/lockkeeper/lockkeeper/github"
+	"github.com/lockkeeper/lockkeeper/server"
+	"github.com/lockkeeper/lockkeeper/store"
+)
+
+type serveCmd struct {
+	Config string `help:"Configuration file; environment variables LOCKKEEPER_* go before it." placeholder:"FILE" type:"path"`
+}
+
+func (serveCmd) Help() string {
+	return `The configuration is explained in docs/operating.md. The server stops gracefully on
+SIGTERM: it finishes the jobs at hand, and keeps the others for the next start.
+
+Example: lockkeeper serve --config /etc/lockkeeper.toml`
+}
+
+// stopWithin bounds a graceful stop, the last requests and jobs included.
+const stopWithin = 30 * time.Second
+
+func (c *serveCmd) Run(p *process) error {
+	cfg, err := config.Load(c.Config, p.env, os.ReadFile)
+	if err != nil {
+		return err
+	}
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	log, err := newLog(cfg.Log, p.stderr)
+	if err != nil {
+		return err
+	}
+	for _, note := range cfg.Notes {
+		log.Warn().Msg(note)
+	}
+	ctx := log.WithContext(p.ctx)
+	db, err := store.Open(ctx, cfg.Store.Path)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	s, err := newServer(ctx, cfg, db, log)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", cfg.Server.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s ([server] listen): %w", cfg.Server.Listen, err)
+	}
+	if err := s.Start(ctx); err != nil {
+		listener.Close()
+		return err
+	}
+	log.Info().Str("address", listener.Addr().String()).Str("version", versionText()).Msg("serving")
+	return serve(ctx, listener, s, log)
+}
+
+// newServer wires the configured parts together.
+func newServer(ctx context.Context, cfg *config.Config, db *store.Store, log zerolog.Logger) (*server.Server, error) {
+	app, err := github.New(github.Config{
+		BaseURL: cfg.GitHub.APIURL, WebURL: cfg.GitHub.WebURL, AppID: cfg.GitHub.AppID,
+		PrivateKey: []byte(cfg.GitHub.PrivateKey.Reveal()), UserAgent: "lockkeeper/" + versionText(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	scanner, err := newScanner(cfg)
+	if err != nil {
+		return nil, err
+	}
+	scanner.Facts = db
+	return server.New(ctx, server.Config{
+		WebhookSecret: cfg.GitHub.WebhookSecret.Reveal(), App: app, Store: db, Scanner: scanner, Log: log,
+	})
+}
+
+// serve answers requests until ctx ends, then lets requests and jobs finish.
+func serve(ctx context.Context, listener net.Listener, s *server.Server, log zerolog.Logger) error {
+	web := &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		WriteTimeout:      time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- web.Serve(listener) }()
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		log.Info().Msg("stopping")
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	return errors.Join(err, web.Shutdown(stopping), s.Stop(stopping))
+}
+
+func newLog(cfg config.Log, w io.Writer) (zerolog.Logger, error) {
+	level, err := zerolog.ParseLevel(cfg.Level)
+	if err != nil {
+		return zerolog.Logger{}, fmt.Errorf("[log] level %q: want debug, info, warn or error", cfg.Level)
+	}
+	if cfg.Format == "console" {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly}
+	}
+	return zerolog.New(w).Level(level).With().Timestamp().Logger(), nil
+}

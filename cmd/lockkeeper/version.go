@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"runtime/debug"
+)
+
+// version is set by release builds; others tell it from the build information.
+var version = ""
+
+type versionCmd struct{}
+
+func (versionCmd) Help() string { return "Example: lockkeeper version" }
+
+func (versionCmd) Run(p *process) error {
+	_, err := fmt.Fprintln(p.stdout, "lockkeeper", versionText())
+	return err
+}
+
+func versionText() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "devel"
+	}
+	text, revision, dirty := info.Main.Version, "", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = " with changes"
+		}
+	}
+	if text == "" || text == "(devel)" {
+		text = "devel"
+	}
+	if len(revision) >= 12 {
+		text += " (" + revision[:12] + dirty + ")"
+	}
+	return text
+}

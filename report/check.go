@@ -1,0 +1,78 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/policy"
+)
+
+// MaxCheckText is GitHub's limit for each text of a check run, in characters.
+const MaxCheckText = 65535
+
+// Annotation is a note at a line of a file of the pull request.
+type Annotation struct {
+	Path    string
+	Line    int    // from 1
+	Level   string // GitHub's: notice, warning, failure
+	Title   string
+	Message string
+}
+
+// Check is the report in the form of a check run.
+type Check struct {
+	Conclusion  policy.Conclusion
+	Title       string
+	Summary     string // Markdown
+	Annotations []Annotation
+}
+
+// maxAnnotations bounds the annotations of one check run.
+const maxAnnotations = 200
+
+// CheckRun gives the report as a check run. Annotations are plain text, which
+// GitHub shows as it is.
+func CheckRun(r *Report) Check {
+	c := Check{
+		Conclusion: r.Decision.Conclusion,
+		Title:      r.Title(),
+		Summary:    cut(r.body(""), MaxCheckText-200),
+	}
+	place := map[string]int{}
+	for _, o := range r.Decision.Outcomes {
+		f := o.Finding
+		if f.Line < 1 {
+			continue
+		}
+		what := strings.TrimSpace(f.Package.Name + " " + f.Package.Version)
+		if what == "" {
+			what = f.Lockfile
+		}
+		message := visible(strings.Join(append([]string{shorten(what+" "+f.Message, 1000)}, f.Evidence[:min(len(f.Evidence), 10)]...), "\n"), true)
+		key := fmt.Sprintf("%s:%d:%s", f.Lockfile, f.Line, what)
+		if i, ok := place[key]; ok { // one annotation for each package at its line, the worst level first
+			c.Annotations[i].Title = shorten(c.Annotations[i].Title+", "+string(f.Rule), 200)
+			c.Annotations[i].Message = shorten(c.Annotations[i].Message+"\n"+message, 4000)
+			continue
+		}
+		if len(c.Annotations) == maxAnnotations {
+			break
+		}
+		place[key] = len(c.Annotations)
+		c.Annotations = append(c.Annotations, Annotation{
+			Path: f.Lockfile, Line: f.Line, Level: annotationLevel(o.State),
+			Title: shorten(visible(fmt.Sprintf("%s: %s", what, f.Rule), false), 200), Message: message,
+		})
+	}
+	return c
+}
+
+func annotationLevel(s policy.State) string {
+	switch s {
+	case policy.Blocked, policy.Rejected:
+		return "failure"
+	case policy.Open:
+		return "warning"
+	}
+	return "notice"
+}

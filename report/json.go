@@ -1,0 +1,149 @@
+package report
+
+import (
+	"encoding/json"
+	"io"
+
+	"github.com/lockkeeper/lockkeeper/buildcode"
+	"github.com/lockkeeper/lockkeeper/policy"
+)
+
+// Schema is the version of the JSON form. Fields are only ever added within one
+// version.
+const Schema = 1
+
+type jsonReport struct {
+	Schema     int               `json:"schema"`
+	Base       string            `json:"base"`
+	Head       string            `json:"head"`
+	Conclusion policy.Conclusion `json:"conclusion"`
+	Title      string            `json:"title"`
+	Lockfiles  []jsonLockfile    `json:"lockfiles"`
+	Changes    []jsonChange      `json:"changes"`
+	Findings   []jsonFinding     `json:"findings"`
+	Notes      []string          `json:"notes"`
+}
+
+type jsonLockfile struct {
+	Path    string `json:"path"`
+	Format  string `json:"format"`
+	Version string `json:"version,omitempty"`
+	Added   int    `json:"added"`
+	Updated int    `json:"updated"`
+	Moved   int    `json:"moved"`
+	Altered int    `json:"altered"`
+	Removed int    `json:"removed"`
+}
+
+type jsonChange struct {
+	Lockfile  string   `json:"lockfile"`
+	Line      int      `json:"line,omitempty"`
+	Kind      string   `json:"kind"`
+	Package   string   `json:"package"` // package URL without a version
+	From      string   `json:"from,omitempty"`
+	To        string   `json:"to,omitempty"`
+	Note      string   `json:"note,omitempty"`
+	Publisher string   `json:"publisher,omitempty"`
+	Through   []string `json:"through,omitempty"`
+}
+
+type jsonFinding struct {
+	Rule       policy.Rule  `json:"rule"`
+	Level      policy.Level `json:"level"`
+	State      policy.State `json:"state"`
+	Package    string       `json:"package,omitempty"`
+	From       string       `json:"from,omitempty"`
+	Lockfile   string       `json:"lockfile"`
+	Line       int          `json:"line,omitempty"`
+	Message    string       `json:"message"`
+	Evidence   []string     `json:"evidence,omitempty"`
+	Digest     string       `json:"digest"`
+	Artifact   string       `json:"artifact,omitempty"`
+	Publisher  string       `json:"publisher,omitempty"`
+	Why        []string     `json:"why"`
+	AdmittedBy *jsonEntry   `json:"admitted_by"`
+	SignedBy   []string     `json:"signed_off_by,omitempty"`
+	BuildCode  *jsonCode    `json:"build_code,omitempty"`
+}
+
+type jsonEntry struct {
+	Package string `json:"package"`
+	Line    int    `json:"line,omitempty"`
+}
+
+type jsonCode struct {
+	Kinds        []buildcode.Kind       `json:"kinds"`
+	Digest       string                 `json:"digest"`
+	Files        []string               `json:"files"`
+	Capabilities []buildcode.Capability `json:"capabilities"`
+	Gained       []buildcode.Capability `json:"gained"`
+	Uses         []buildcode.Use        `json:"uses"`
+	Inserted     int                    `json:"lines_inserted"`
+	Deleted      int                    `json:"lines_deleted"`
+}
+
+// JSON writes the stable form for programs, one object and a newline. Strings are
+// as they were found: whoever shows them must make them inert.
+func JSON(w io.Writer, r *Report) error {
+	out := jsonReport{
+		Schema: Schema, Base: r.Scan.Base, Head: r.Scan.Head, Conclusion: r.Decision.Conclusion, Title: r.Title(),
+		Lockfiles: []jsonLockfile{}, Changes: []jsonChange{}, Findings: []jsonFinding{}, Notes: orEmpty(r.Decision.Notes),
+	}
+	for _, l := range r.Scan.Lockfiles {
+		out.Lockfiles = append(out.Lockfiles, jsonLockfile{
+			Path: l.Path, Format: string(l.Format), Version: l.Version,
+			Added: l.Added, Updated: l.Updated, Moved: l.Moved, Altered: l.Altered, Removed: l.Removed,
+		})
+	}
+	for _, c := range r.Scan.Changes {
+		bare, to := c.Package, c.Package.Version
+		bare.Version = ""
+		if c.Kind == "removed" {
+			to = ""
+		}
+		out.Changes = append(out.Changes, jsonChange{
+			Lockfile: c.Lockfile, Line: c.Line, Kind: string(c.Kind), Package: bare.String(), From: c.From, To: to,
+			Note: c.Note, Publisher: c.Publisher, Through: c.Through,
+		})
+	}
+	for _, o := range r.Decision.Outcomes {
+		out.Findings = append(out.Findings, findingJSON(o))
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(out)
+}
+
+func findingJSON(o policy.Outcome) jsonFinding {
+	f := o.Finding
+	out := jsonFinding{
+		Rule: f.Rule, Level: o.Level, State: o.State, From: f.From, Lockfile: f.Lockfile, Line: f.Line,
+		Message: f.Message, Evidence: f.Evidence, Digest: string(o.Digest), Artifact: string(f.Artifact), Why: orEmpty(o.Why),
+	}
+	if f.Package.Name != "" {
+		out.Package = f.Package.String()
+	}
+	if f.Publisher.Known() {
+		out.Publisher = f.Publisher.String()
+	}
+	if o.Entry != nil {
+		out.AdmittedBy = &jsonEntry{Package: o.Entry.Package, Line: o.Entry.Line}
+	}
+	for _, s := range o.SignedBy {
+		out.SignedBy = append(out.SignedBy, s.Login)
+	}
+	if c := f.Code; c != nil && len(c.Kinds) > 0 {
+		out.BuildCode = &jsonCode{
+			Kinds: c.Kinds, Digest: string(c.Digest), Files: orEmpty(c.Files), Capabilities: orEmpty(c.Capabilities),
+			Gained: orEmpty(c.Gained), Uses: orEmpty(c.Uses), Inserted: c.Inserted, Deleted: c.Deleted,
+		}
+	}
+	return out
+}
+
+func orEmpty[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}

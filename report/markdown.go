@@ -1,0 +1,289 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/policy"
+)
+
+// Marker is the hidden first line of the comment, by which it is found again.
+const Marker = "<!-- lockkeeper -->"
+
+// MaxComment is GitHub's limit for a comment, in characters. Comment stays below
+// it in bytes, whatever the change.
+const MaxComment = 65536
+
+// Comment gives the pull request's one comment, at most MaxComment bytes.
+func Comment(r *Report, detailsURL string) string {
+	return Marker + "\n### " + r.Title() + "\n\n" + r.body(detailsURL)
+}
+
+// body is the comment without its heading.
+func (r *Report) body(detailsURL string) string {
+	var b strings.Builder
+	b.WriteString(r.opening() + "\n\n")
+	shown := r.groups(policy.Blocked, policy.Rejected, policy.Open, policy.Signed, policy.Admitted, policy.Warned)
+	waiting := r.groups(policy.Open)
+	r.table(&b, shown)
+	r.howTo(&b, waiting)
+	b.WriteString(r.notes())
+	footer := footer(r, detailsURL)
+	for _, g := range shown {
+		part := details(g)
+		if b.Len()+len(part)+len(footer)+400 > MaxComment {
+			part = shortDetails(g)
+		}
+		if b.Len()+len(part)+len(footer)+400 > MaxComment {
+			b.WriteString("\nThe build code of further packages does not fit here.\n")
+			break
+		}
+		b.WriteString(part)
+	}
+	b.WriteString(footer)
+	return b.String()
+}
+
+// Markdown writes the report for a job summary or a file.
+func Markdown(w io.Writer, r *Report) error {
+	_, err := fmt.Fprintf(w, "### %s\n\n%s", r.Title(), r.body(""))
+	return err
+}
+
+// opening says in one or two sentences what is needed and from whom.
+func (r *Report) opening() string {
+	d := r.Decision
+	switch {
+	case !r.Onboarded && d.Count(policy.Blocked, policy.Open, policy.Rejected) > 0:
+		return "This pull request changes code that runs while the project is built or installed. Nothing is held, because the base branch has no `.lockkeeper` directory yet: add `.lockkeeper/policy.toml` (it may be empty) to make this check count."
+	case d.Count(policy.Blocked) > 0:
+		return "What the lockfile pins is not what the registry has, or a rule of this repository forbids it. Nobody can sign this off: restore the lockfile, or change the rule in `.lockkeeper/policy.toml` on the base branch."
+	case d.Count(policy.Rejected) > 0:
+		return "A reviewer said no to " + namesOf(r.groups(policy.Rejected)) + ". The pull request is held until they, or an administrator, withdraw that."
+	case d.Count(policy.Open) > 0:
+		return "This pull request brings in code that runs while the project is built or installed, or code from a new publisher. A reviewer must look at " +
+			namesOf(r.groups(policy.Open)) + " and sign off before it can be merged.\n\nReviewers: " + markdownText(d.Reviewers) + ". Not those who wrote the change."
+	case d.Count(policy.Signed) > 0:
+		return "Reviewers signed off on everything that needed it. A sign-off holds for exactly what was signed: another version or other code asks again."
+	default:
+		return "Nothing in this pull request's lockfiles needs a sign-off."
+	}
+}
+
+func namesOf(groups []group) string {
+	var names []string
+	for _, g := range groups[:min(len(groups), 5)] {
+		names = append(names, markdownCode(g.title, false))
+	}
+	if len(groups) > 5 {
+		names = append(names, fmt.Sprintf("%d more", len(groups)-5))
+	}
+	if len(names) > 1 {
+		return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+	}
+	return strings.Join(names, "")
+}
+
+// maxRows bounds the table; the worst come first.
+const maxRows = 40
+
+func (r *Report) table(b *strings.Builder, groups []group) {
+	if len(groups) == 0 {
+		return
+	}
+	b.WriteString("| | Package | Version | Why | Its build code can | Published by |\n|---|---|---|---|---|---|\n")
+	for _, g := range groups[:min(len(groups), maxRows)] {
+		var why []string
+		for _, o := range g.outcomes {
+			why = append(why, fmt.Sprintf("%s (`%s`)", markdownText(o.Finding.Message), o.Finding.Rule))
+		}
+		can := ""
+		if c := g.code(); c != nil {
+			can = markdownText(shorten(capabilityText(c.Capabilities), 200))
+		}
+		fmt.Fprintf(b, "| **%s** | %s | %s | %s | %s | %s |\n", stateText(g), markdownCode(g.title, true), markdownText(g.version(" → ")),
+			strings.Join(why, "<br>"), can, markdownText(r.published(g)))
+	}
+	if len(groups) > maxRows {
+		fmt.Fprintf(b, "\n%d more packages are not listed here.\n", len(groups)-maxRows)
+	}
+	b.WriteString("\n")
+}
+
+// stateText is the first column: the state, and who signed.
+func stateText(g group) string {
+	o := g.outcomes[0]
+	switch o.State {
+	case policy.Signed:
+		var who []string
+		for _, s := range o.SignedBy {
+			if name := markdownText(s.Login); !slices.Contains(who, name) {
+				who = append(who, name)
+			}
+		}
+		return "signed by " + strings.Join(who, ", ")
+	case policy.Open:
+		if o.Missing > 1 {
+			return fmt.Sprintf("needs %d sign-offs", o.Missing)
+		}
+		return "needs a sign-off"
+	case policy.Admitted:
+		return "on the allowlist"
+	}
+	return stateWord(o.State)
+}
+
+// howTo shows the line to copy.
+func (r *Report) howTo(b *strings.Builder, waiting []group) {
+	if len(waiting) == 0 || !r.Onboarded {
+		return
+	}
+	b.WriteString("To sign off, a reviewer writes a comment with one of these lines and the reason:\n\n")
+	var lines strings.Builder
+	for _, g := range waiting[:min(len(waiting), 5)] {
+		fmt.Fprintf(&lines, "/lockkeeper sign-off %s \"why this is fine\"\n", commandWord(g.title))
+	}
+	if len(waiting) > 1 {
+		lines.WriteString("/lockkeeper sign-off all \"why this is fine\"\n")
+	}
+	fmt.Fprintf(&lines, "/lockkeeper reject %s \"why not\"\n", commandWord(waiting[0].title))
+	b.WriteString(fenced(lines.String(), "") + "\n")
+	for _, why := range refused(r.Decision) {
+		b.WriteString("- " + markdownText(why) + "\n")
+	}
+}
+
+// commandWord quotes a name that would not be one word in a command.
+func commandWord(name string) string {
+	if strings.ContainsAny(name, " \t\"\\") {
+		return fmt.Sprintf("%q", name)
+	}
+	return name
+}
+
+// refused gives the reasons why sign-offs that were made do not count, each once.
+func refused(d policy.Decision) []string {
+	var reasons []string
+	for _, o := range d.Outcomes {
+		if o.State != policy.Open {
+			continue
+		}
+		for _, why := range o.Refused {
+			if !slices.Contains(reasons, why) {
+				reasons = append(reasons, why)
+			}
+		}
+	}
+	return reasons
+}
+
+func (r *Report) notes() string {
+	if len(r.Decision.Notes) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("\nAbout the allowlist:\n\n")
+	for _, n := range r.Decision.Notes[:min(len(r.Decision.Notes), 20)] {
+		b.WriteString("- " + markdownText(n) + "\n")
+	}
+	return b.String()
+}
+
+// maxShown bounds the diff shown for one package, in bytes.
+const maxShown = 20000
+
+// details is the folded evidence and diff of one package.
+func details(g group) string {
+	c := g.code()
+	var b strings.Builder
+	summary := fmt.Sprintf("%s %s", g.title, g.version(" → "))
+	if c != nil {
+		files, _ := codeLine(c)
+		summary += fmt.Sprintf(": %s (+%d −%d lines)", files, c.Inserted, c.Deleted)
+	}
+	fmt.Fprintf(&b, "\n<details><summary>%s</summary>\n\n", markdownText(summary))
+	for _, o := range g.outcomes {
+		place := o.Finding.Lockfile
+		if o.Finding.Line > 0 {
+			place = fmt.Sprintf("%s:%d", place, o.Finding.Line)
+		}
+		fmt.Fprintf(&b, "- `%s` at %s: %s\n", o.Finding.Rule, markdownCode(place, false), markdownText(o.Finding.Message))
+		for _, e := range o.Finding.Evidence[:min(len(o.Finding.Evidence), 10)] {
+			fmt.Fprintf(&b, "  - %s\n", markdownText(e))
+		}
+	}
+	if c != nil {
+		for _, u := range c.Uses[:min(len(c.Uses), 12)] {
+			fmt.Fprintf(&b, "- %s at %s: %s\n", markdownCode(string(u.Capability), false), markdownCode(fmt.Sprintf("%s:%d", u.Path, u.Line), false), markdownCode(u.Text, false))
+		}
+		if c.Diff != "" {
+			b.WriteString("\n" + fenced(cut(c.Diff, maxShown), "diff"))
+		}
+	}
+	b.WriteString("\n</details>\n")
+	return b.String()
+}
+
+// shortDetails is what is left of details where the comment is full.
+func shortDetails(g group) string {
+	return fmt.Sprintf("\n%s %s: too much to show here; run `lockkeeper scan --show build-code` to see it.\n", markdownCode(g.title, false), markdownText(g.version(" → ")))
+}
+
+// cut ends a text at a line boundary below most bytes and says so.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	kept := s[:most]
+	if i := strings.LastIndexByte(kept, '\n'); i > 0 {
+		kept = kept[:i+1]
+	}
+	return strings.ToValidUTF8(kept, "") + fmt.Sprintf("... %d more lines\n", strings.Count(s[len(kept):], "\n")+1)
+}
+
+// Meaning is a digest of what a comment says, without what changes from scan to
+// scan alone, such as ages: two comments of the same meaning need no edit.
+func Meaning(r *Report) lockkeeper.Digest {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n%t\n%s\n", r.Title(), r.Onboarded, r.Decision.Reviewers)
+	for _, o := range r.Decision.Outcomes {
+		fmt.Fprintf(&b, "%s %s %d\n", o.Digest, o.State, o.Missing)
+		for _, s := range o.SignedBy {
+			fmt.Fprintf(&b, "signed %d\n", s.By)
+		}
+		for _, why := range o.Refused {
+			fmt.Fprintf(&b, "refused %q\n", why)
+		}
+	}
+	for _, n := range r.Decision.Notes {
+		fmt.Fprintf(&b, "note %q\n", n)
+	}
+	return lockkeeper.Sum([]byte(b.String()))
+}
+
+// commands is the folded help.
+const commands = `
+<details><summary>Commands</summary>
+
+A line of a new comment that starts so, by a reviewer:
+
+- ` + "`/lockkeeper sign-off NAME \"reason\"`" + ` accepts what was found about a package or file; ` + "`all`" + ` accepts everything shown
+- ` + "`/lockkeeper reject NAME \"reason\"`" + ` holds it, whoever signed off
+- ` + "`/lockkeeper withdraw NAME`" + ` takes back one's own word
+- ` + "`/lockkeeper rescan`" + ` looks again
+
+NAME can be ` + "`name`, `name@version`, `cargo/name` or a file's path" + `.
+
+</details>
+`
+
+func footer(r *Report, detailsURL string) string {
+	text := commands + "\n<sub>Base " + shortName(r.Scan.Base) + ", head " + shortName(r.Scan.Head)
+	if detailsURL != "" {
+		text += fmt.Sprintf(" · [the whole check](%s)", detailsURL)
+	}
+	return text + "</sub>\n"
+}

@@ -1,0 +1,182 @@
+// Package report renders one result for those who read it: terminals, the pull
+// request's comment and check run, and programs. Every renderer takes the same
+// Report and decides nothing.
+//
+// Text from packages, lockfiles and people is hostile: it leaves this package
+// inert, without mentions, links, images or escape sequences (inert.go).
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/buildcode"
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/scan"
+)
+
+// Report is one scan and what was decided about it.
+type Report struct {
+	Scan     *scan.Result
+	Decision policy.Decision
+	// Onboarded: the base branch has a .lockkeeper directory.
+	Onboarded bool
+	// BaseBranch is where the policy comes from; empty at the command line.
+	BaseBranch string
+	// Command repeats the scan and shows the build code, for the last line on a
+	// terminal; may be empty.
+	Command string
+}
+
+// group is all outcomes about one package, or about one file where the findings
+// have no package.
+type group struct {
+	title    string // package name, or the file's path
+	pkg      lockkeeper.Package
+	from     string
+	outcomes []policy.Outcome
+}
+
+// groups joins the outcomes of one package, in the order of the decision: the
+// worst comes first. The same finding in several lockfiles counts once.
+func (r *Report) groups(states ...policy.State) []group {
+	var groups []group
+	index := map[string]int{}
+	for _, o := range r.Decision.Outcomes {
+		if !slices.Contains(states, o.State) {
+			continue
+		}
+		key, title := o.Finding.Package.String(), o.Finding.Package.Name
+		if o.Finding.Package.Name == "" {
+			key, title = "file "+o.Finding.Lockfile, o.Finding.Lockfile
+		}
+		i, ok := index[key]
+		if !ok {
+			i = len(groups)
+			index[key] = i
+			groups = append(groups, group{title: title, pkg: o.Finding.Package, from: o.Finding.From})
+		}
+		if !slices.ContainsFunc(groups[i].outcomes, func(p policy.Outcome) bool { return p.Digest == o.Digest }) {
+			groups[i].outcomes = append(groups[i].outcomes, o)
+		}
+	}
+	slices.SortStableFunc(groups, func(a, b group) int {
+		if a.outcomes[0].State != b.outcomes[0].State {
+			return 0 // the decision's own order
+		}
+		return cmp.Compare(b.weight(), a.weight())
+	})
+	return groups
+}
+
+// weight puts grave build code first, then any, then the rest.
+func (g group) weight() int {
+	c := g.code()
+	switch {
+	case c == nil:
+		return 0
+	case slices.ContainsFunc(c.Capabilities, buildcode.Capability.Grave):
+		return 2
+	}
+	return 1
+}
+
+// published is what is known of who published the group's release, or nothing.
+func (r *Report) published(g group) string {
+	for _, c := range r.Scan.Changes {
+		if c.Package == g.pkg && c.Package.Name != "" && c.Publisher != "unknown" {
+			return c.Publisher
+		}
+	}
+	return ""
+}
+
+// version prints "0.3.9 -> 0.3.10", "1.0.107" or nothing.
+func (g group) version(arrow string) string {
+	if g.from != "" && g.from != g.pkg.Version {
+		return g.from + arrow + g.pkg.Version
+	}
+	return g.pkg.Version
+}
+
+// code is the first build-time code among the group's findings.
+func (g group) code() *policy.Code {
+	for _, o := range g.outcomes {
+		if o.Finding.Code != nil && len(o.Finding.Code.Kinds) > 0 {
+			return o.Finding.Code
+		}
+	}
+	return nil
+}
+
+// Title says in one line what the decision is, for the check run.
+func (r *Report) Title() string {
+	d := r.Decision
+	switch {
+	case d.Count(policy.Blocked) > 0:
+		return count(len(r.groups(policy.Blocked)), "package is", "packages are") + " blocked"
+	case d.Count(policy.Rejected) > 0:
+		return count(len(r.groups(policy.Rejected)), "package was", "packages were") + " rejected"
+	case d.Count(policy.Open) > 0 && !r.Onboarded:
+		return count(len(r.groups(policy.Open)), "package", "packages") + " would need a sign-off"
+	case d.Count(policy.Open) > 0:
+		return count(len(r.groups(policy.Open)), "package needs", "packages need") + " a sign-off"
+	case d.Count(policy.Signed) > 0:
+		return count(len(r.groups(policy.Signed)), "package", "packages") + " signed off"
+	case d.Count(policy.Admitted) > 0:
+		return "Everything is on the allowlist"
+	case len(r.Scan.Changes) == 0 && len(r.Scan.Findings) == 0:
+		return "No lockfile changed"
+	default:
+		return "Nothing to sign off"
+	}
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// codeLine is "build.rs  decode, network, run:?": the files and what they can
+// do. Long lists are cut with a count.
+func codeLine(c *policy.Code) (files, capabilities string) {
+	names := c.Files
+	if len(names) > 3 {
+		names = append(slices.Clone(names[:3]), fmt.Sprintf("%d more files", len(names)-3))
+	}
+	return strings.Join(names, ", "), capabilityText(c.Capabilities)
+}
+
+func capabilityText(caps []buildcode.Capability) string {
+	if len(caps) == 0 {
+		return "nothing beyond building"
+	}
+	words := make([]string, len(caps))
+	for i, c := range caps {
+		words[i] = string(c)
+	}
+	return strings.Join(words, ", ")
+}
+
+// stateWord is how a state is shown, the same everywhere.
+func stateWord(s policy.State) string {
+	switch s {
+	case policy.Open:
+		return "sign-off"
+	case policy.Blocked:
+		return "blocked"
+	case policy.Rejected:
+		return "rejected"
+	case policy.Signed:
+		return "signed"
+	case policy.Admitted:
+		return "allowed"
+	default:
+		return "note"
+	}
+}

@@ -1,0 +1,358 @@
+package scan
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/archive"
+	"github.com/lockkeeper/lockkeeper/buildcode"
+	"github.com/lockkeeper/lockkeeper/buildcode/python"
+	"github.com/lockkeeper/lockkeeper/buildcode/rust"
+	"github.com/lockkeeper/lockkeeper/lockfile"
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/registry"
+)
+
+const (
+	// analysis is part of the keys of remembered facts: raise it when analysers
+	// find other things in the same archive.
+	analysis = "surface/1/"
+	// maxArtifacts bounds the files looked at for one release.
+	maxArtifacts = 300
+	// maxTogether bounds the files of one release that are fetched together.
+	maxTogether = 4
+	// maxDiff bounds the diff kept with a finding, in bytes.
+	maxDiff = 64 << 10
+)
+
+// surfaces is the build-time code of one release, as far as the lockfile could
+// install it.
+type surfaces struct {
+	build  buildcode.Surface // runs while the package is built
+	hooks  buildcode.Surface // runs when an interpreter starts
+	source bool              // no wheel fits everywhere and there are none at all: it is built from source
+}
+
+// judgeCode compares the build-time code of the locked files with that of the
+// release before.
+func (j *judgement) judgeCode(ctx context.Context, client registry.Client, artifacts []registry.Artifact, before *registry.Release) {
+	now, err := j.scanner.surfacesOf(ctx, client, artifacts)
+	if errors.Is(err, registry.ErrDigest) {
+		j.add(policy.Finding{Rule: policy.ChecksumMismatch, Message: "is served with other content than its checksum says", Evidence: []string{err.Error()}})
+		return
+	}
+	if err != nil {
+		j.retry = j.retry || errors.Is(err, errFetch)
+		j.unverified("could not be analysed", "archive", err.Error())
+		j.note("not analysed")
+		return
+	}
+	var old *surfaces
+	var oldErr error
+	if before != nil {
+		old, oldErr = j.scanner.surfacesOf(ctx, client, oldArtifacts(j.old(), before))
+	}
+	if oldErr != nil {
+		j.retry = j.retry || errors.Is(oldErr, errFetch)
+	}
+	if now.build.Runs() {
+		j.buildFinding(now, old, oldErr)
+	} else if now.source && (old == nil || !old.source) {
+		j.add(policy.Finding{Rule: policy.SourceBuild, Grave: true, Message: sourceBuildMessage, Code: &policy.Code{}})
+	}
+	if now.hooks.Runs() && (old == nil || old.hooks.Digest != now.hooks.Digest) {
+		message := "carries code that runs whenever Python starts"
+		if old != nil && !old.hooks.Runs() {
+			message = "gained code that runs whenever Python starts"
+		} else if old != nil {
+			message = "changed the code that runs whenever Python starts"
+		}
+		var was *buildcode.Surface
+		if old != nil {
+			was = &old.hooks
+		}
+		j.add(policy.Finding{Rule: policy.StartupHook, Message: message, Code: codeOf(&now.hooks, was), Evidence: partialEvidence(now.hooks)})
+	}
+	j.noteCode(now, old)
+}
+
+const sourceBuildMessage = "has no wheel that the lockfile accepts, so installing it builds from source with whatever build backend is newest then"
+
+// oldArtifacts are the files of the release before that the lockfile accepted.
+func oldArtifacts(e *lockfile.Entry, r *registry.Release) []registry.Artifact {
+	if e == nil || len(e.Files) == 0 {
+		return r.Artifacts
+	}
+	var artifacts []registry.Artifact
+	for _, a := range r.Artifacts {
+		if slices.ContainsFunc(e.Files, func(f lockfile.File) bool { return f.Digest == a.Digest }) {
+			artifacts = append(artifacts, a)
+		}
+	}
+	return artifacts
+}
+
+// buildFinding says how the code that runs while building came about: one
+// question for each release, the strongest that applies.
+func (j *judgement) buildFinding(now, old *surfaces, oldErr error) {
+	f := policy.Finding{Evidence: partialEvidence(now.build)}
+	kind := kindsText(now.build.Kinds)
+	switch {
+	case oldErr != nil:
+		f.Rule, f.Grave = policy.BuildCodeChanged, true
+		f.Message = fmt.Sprintf("runs %s, and the version before could not be read to compare", kind)
+		f.Evidence = append(f.Evidence, oldErr.Error())
+		f.Code = codeOf(&now.build, nil)
+	case old == nil:
+		f.Rule = policy.BuildCodeAdded
+		f.Message = fmt.Sprintf("is new here and runs %s", kind)
+		f.Code = codeOf(&now.build, nil)
+	case !old.build.Runs():
+		f.Rule = policy.BuildCodeGained
+		f.Message = fmt.Sprintf("ran nothing while being built before and now runs %s", kind)
+		f.Code = codeOf(&now.build, &old.build)
+	case old.build.Digest == now.build.Digest:
+		return
+	default:
+		f.Code = codeOf(&now.build, &old.build)
+		f.Rule = policy.BuildCodeChanged
+		f.Message = fmt.Sprintf("changed what it runs while being built: %s", kind)
+		f.Grave = now.build.Grave()
+		if len(f.Code.Gained) > 0 {
+			f.Rule = policy.CapabilityGained
+			f.Message = fmt.Sprintf("changed what it runs while being built (%s), which can now do more: %s", kind, joinCapabilities(f.Code.Gained))
+		}
+	}
+	if now.source && (old == nil || !old.source) {
+		f.Evidence = append(f.Evidence, sourceBuildMessage)
+	}
+	j.add(f)
+}
+
+func partialEvidence(s buildcode.Surface) []string {
+	if s.Partial {
+		return []string{"read in parts from the registry, so the lockfile's checksum does not cover what was read"}
+	}
+	return nil
+}
+
+func joinCapabilities(caps []buildcode.Capability) string {
+	words := make([]string, len(caps))
+	for i, c := range caps {
+		words[i] = string(c)
+	}
+	return strings.Join(words, ", ")
+}
+
+// kindsText names the ways in which code runs: "a build script and a procedural
+// macro".
+func kindsText(kinds []buildcode.Kind) string {
+	names := map[buildcode.Kind]string{
+		buildcode.BuildScript: "a build script", buildcode.ProcMacro: "a procedural macro", buildcode.SetupScript: "a setup script",
+		buildcode.BuildBackend: "code of its build backend", buildcode.StartupHook: "a start-up hook",
+	}
+	words := make([]string, len(kinds))
+	for i, k := range kinds {
+		words[i] = names[k]
+	}
+	return strings.Join(words, " and ")
+}
+
+func (j *judgement) noteCode(now, old *surfaces) {
+	switch {
+	case !now.build.Runs() && !now.hooks.Runs():
+		j.note("no build code")
+	case old != nil && old.build.Digest == now.build.Digest && old.hooks.Digest == now.hooks.Digest:
+		j.note("build code unchanged")
+	default:
+		all := slices.Concat(now.build.Capabilities, now.hooks.Capabilities)
+		slices.Sort(all)
+		text := kindsText(append(slices.Clone(now.build.Kinds), now.hooks.Kinds...))
+		if len(all) > 0 {
+			text += ": " + joinCapabilities(slices.Compact(all))
+		}
+		j.note(text)
+	}
+}
+
+// codeOf reduces a surface to what a finding carries, compared with the one
+// before.
+func codeOf(now, old *buildcode.Surface) *policy.Code {
+	c := &policy.Code{Kinds: now.Kinds, Digest: now.Digest, Capabilities: now.Capabilities, Uses: now.Uses}
+	for _, f := range now.Files {
+		c.Files = append(c.Files, f.Path)
+	}
+	if old == nil {
+		old = &buildcode.Surface{}
+	}
+	c.Gained = buildcode.Compare(old, now).Gained
+	c.Diff, c.Inserted, c.Deleted = buildcode.Diff(old, now, maxDiff)
+	return c
+}
+
+// surfacesOf analyses the artifacts of one release that could be installed.
+func (s *Scanner) surfacesOf(ctx context.Context, client registry.Client, artifacts []registry.Artifact) (*surfaces, error) {
+	if len(artifacts) > maxArtifacts {
+		return nil, fmt.Errorf("%d files in one release, more than %d", len(artifacts), maxArtifacts)
+	}
+	out := &surfaces{}
+	var wheels, sources int
+	universal := false
+	for _, a := range artifacts {
+		switch a.Kind {
+		case registry.Wheel:
+			wheels++
+			universal = universal || isUniversal(a.Filename)
+		case registry.Sdist:
+			sources++
+		}
+	}
+	out.source = sources > 0 && wheels == 0
+	found := make([]buildcode.Surface, len(artifacts))
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(maxTogether)
+	for i, a := range artifacts {
+		if a.Kind == registry.Sdist && universal {
+			continue // never built: the wheel fits everywhere
+		}
+		group.Go(func() (err error) {
+			if found[i], err = s.surface(groupCtx, client, a); err != nil {
+				return fmt.Errorf("%s: %w", a.Filename, err)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	out.build = merge(found, artifacts, func(k registry.Kind) bool { return k != registry.Wheel })
+	out.hooks = merge(found, artifacts, func(k registry.Kind) bool { return k == registry.Wheel })
+	return out, nil
+}
+
+// isUniversal reports whether a wheel installs on every Python 3 of every
+// platform (binary distribution format: name-version[-build]-python-abi-platform).
+func isUniversal(filename string) bool {
+	parts := strings.Split(strings.TrimSuffix(filename, ".whl"), "-")
+	if len(parts) < 5 {
+		return false
+	}
+	tags := parts[len(parts)-3:]
+	return slices.Contains(strings.Split(tags[0], "."), "py3") && tags[1] == "none" && tags[2] == "any"
+}
+
+// merge joins the surfaces of several files of one release. A path that stands
+// in two of them with different content is kept under each file's name.
+func merge(all []buildcode.Surface, artifacts []registry.Artifact, of func(registry.Kind) bool) buildcode.Surface {
+	var out buildcode.Surface
+	seen := map[string]lockkeeper.Digest{}
+	for i, s := range all {
+		if !of(artifacts[i].Kind) {
+			continue
+		}
+		out.Partial = out.Partial || s.Partial
+		out.Kinds = append(out.Kinds, s.Kinds...)
+		out.Facts = append(out.Facts, s.Facts...)
+		out.Dependencies = append(out.Dependencies, s.Dependencies...)
+		out.Capabilities = append(out.Capabilities, s.Capabilities...)
+		out.Uses = append(out.Uses, s.Uses...)
+		for _, f := range s.Files {
+			switch d, ok := seen[f.Path]; {
+			case ok && d == f.Digest:
+				continue
+			case ok:
+				f.Path = artifacts[i].Filename + "!" + f.Path
+			default:
+				seen[f.Path] = f.Digest
+			}
+			out.Files = append(out.Files, f)
+		}
+	}
+	out.Seal()
+	return out
+}
+
+// surface analyses one artifact, or remembers what was found in it.
+func (s *Scanner) surface(ctx context.Context, client registry.Client, a registry.Artifact) (buildcode.Surface, error) {
+	key := analysis + string(a.Kind) + "/" + string(a.Digest)
+	if surface, ok := s.remembered(ctx, key); ok {
+		return surface, nil
+	}
+	surface, err := analyse(ctx, client, a)
+	if err != nil {
+		return buildcode.Surface{}, err
+	}
+	if s.Facts != nil && a.Digest != "" {
+		value, err := json.Marshal(surface)
+		if err != nil {
+			return buildcode.Surface{}, fmt.Errorf("encode what was found: %w", err)
+		}
+		if err := s.Facts.PutFact(ctx, key, value); err != nil {
+			return buildcode.Surface{}, fmt.Errorf("remember what was found: %w", err)
+		}
+	}
+	return surface, nil
+}
+
+// remembered ignores a fact that cannot be read back: the archive is there to be
+// analysed again.
+func (s *Scanner) remembered(ctx context.Context, key string) (buildcode.Surface, bool) {
+	if s.Facts == nil {
+		return buildcode.Surface{}, false
+	}
+	value, ok, err := s.Facts.Fact(ctx, key)
+	if err != nil || !ok {
+		return buildcode.Surface{}, false
+	}
+	var surface buildcode.Surface
+	if json.Unmarshal(value, &surface) != nil {
+		return buildcode.Surface{}, false
+	}
+	return surface, true
+}
+
+// errFetch marks what may work when it is tried again.
+var errFetch = errors.New("fetch")
+
+func analyse(ctx context.Context, client registry.Client, a registry.Artifact) (buildcode.Surface, error) {
+	blob, err := client.Open(ctx, a)
+	if err != nil {
+		if errors.Is(err, registry.ErrNotFound) {
+			return buildcode.Surface{}, err
+		}
+		return buildcode.Surface{}, fmt.Errorf("%w: %w", errFetch, err)
+	}
+	defer blob.Close()
+	var opened *archive.Archive
+	if blob.Partial {
+		opened, err = archive.OpenPartial(ctx, a.Kind, a.Filename, blob, blob.Size, archive.Limits{})
+	} else {
+		opened, err = archive.Open(ctx, a.Kind, a.Filename, blob, blob.Size, a.Digest, archive.Limits{})
+	}
+	if err != nil {
+		return buildcode.Surface{}, fmt.Errorf("open: %w", err)
+	}
+	var surface buildcode.Surface
+	switch a.Kind {
+	case registry.Crate:
+		surface, err = rust.Analyse(ctx, opened)
+	case registry.Sdist:
+		surface, err = python.AnalyseSdist(ctx, opened)
+	case registry.Wheel:
+		surface, err = python.AnalyseWheel(ctx, opened)
+	default:
+		err = fmt.Errorf("a file of kind %q cannot be analysed", a.Kind)
+	}
+	if err != nil {
+		return buildcode.Surface{}, fmt.Errorf("analyse: %w", err)
+	}
+	surface.Partial = blob.Partial
+	return surface, nil
+}

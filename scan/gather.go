@@ -1,0 +1,330 @@
+package scan
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/lockfile"
+	"github.com/lockkeeper/lockkeeper/lockfile/cargo"
+	"github.com/lockkeeper/lockkeeper/lockfile/python"
+	"github.com/lockkeeper/lockkeeper/policy"
+)
+
+// maxIncluded bounds how many files requirements files may draw in.
+const maxIncluded = 200
+
+// pair is one lockfile on both sides; nil where it does not exist.
+type pair struct {
+	path     string
+	old, new *lockfile.Lockfile
+	routes   lockfile.Routes // of new
+}
+
+func (p pair) newest() *lockfile.Lockfile {
+	if p.new != nil {
+		return p.new
+	}
+	return p.old
+}
+
+// through names the packages from a direct dependency to e, e left out.
+func (p pair) through(e *lockfile.Entry) []string {
+	if p.new == nil {
+		return nil
+	}
+	var names []string
+	for _, i := range p.routes.Through(e) {
+		names = append(names, p.new.Entries[i].Package.Name)
+	}
+	return names
+}
+
+// gathered is both sides of a change, parsed.
+type gathered struct {
+	pairs    []pair
+	findings []policy.Finding
+	touched  []string
+	known    map[string]bool // identities of the entries locked at the base
+}
+
+// lockedBefore reports whether exactly this entry stood in a lockfile at the
+// base that this change edits or deletes: a renamed or merged lockfile brings
+// nothing new.
+func (g *gathered) lockedBefore(e lockfile.Entry) bool {
+	return len(e.Files) > 0 && g.known[identity(e)]
+}
+
+func identity(e lockfile.Entry) string {
+	digests := make([]string, 0, len(e.Files))
+	for _, f := range e.Files {
+		digests = append(digests, string(f.Digest))
+	}
+	slices.Sort(digests)
+	return strings.Join(append([]string{e.Package.String(), string(e.Source.Kind), e.Source.URL, e.Source.Revision}, slices.Compact(digests)...), "\x00")
+}
+
+// gather finds the lockfiles and guarded settings that differ and parses both
+// sides of each lockfile.
+func (s *Scanner) gather(ctx context.Context, in Input) (*gathered, error) {
+	base, err := list(ctx, in.Base, in.BaseName)
+	if err != nil {
+		return nil, err
+	}
+	head, err := list(ctx, in.Head, in.HeadName)
+	if err != nil {
+		return nil, err
+	}
+	g := &gathered{known: map[string]bool{}}
+	differing := differingPaths(base, head)
+	if len(differing) == 0 {
+		return g, nil
+	}
+	formats, err := s.watched(ctx, in, g, base, head)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range differing {
+		format, isLockfile := formats[path]
+		switch {
+		case isLockfile:
+			g.touched = append(g.touched, path)
+			old, _ := s.side(ctx, in.Base, base, path, format)
+			parsed, problem := s.side(ctx, in.Head, head, path, format)
+			if problem != nil {
+				g.findings = append(g.findings, *problem)
+				continue
+			}
+			if old != nil {
+				for _, e := range old.Entries {
+					g.known[identity(e)] = true
+				}
+			}
+			g.findings = append(g.findings, settingFindings(old, parsed)...)
+			found := pair{path: path, old: old, new: parsed}
+			if parsed != nil {
+				found.routes = parsed.Routes()
+			}
+			g.pairs = append(g.pairs, found)
+		case guards(path):
+			g.touched = append(g.touched, path)
+			g.findings = append(g.findings, s.guardFinding(ctx, in.Head, head, path))
+		}
+	}
+	return g, nil
+}
+
+func list(ctx context.Context, t Tree, name string) (map[string]lockkeeper.TreeFile, error) {
+	files, err := t.Files(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the files of %s: %w", name, err)
+	}
+	byPath := make(map[string]lockkeeper.TreeFile, len(files))
+	for _, f := range files {
+		byPath[f.Path] = f
+	}
+	return byPath, nil
+}
+
+func differingPaths(base, head map[string]lockkeeper.TreeFile) []string {
+	var paths []string
+	for p, f := range head {
+		if b, ok := base[p]; !ok || b.Blob != f.Blob || b.Mode != f.Mode {
+			paths = append(paths, p)
+		}
+	}
+	for p := range base {
+		if _, ok := head[p]; !ok {
+			paths = append(paths, p)
+		}
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+// watched says which files are lockfiles, by path: those of a known name that
+// the policy watches, and whatever a requirements file draws in with -r or -c.
+func (s *Scanner) watched(ctx context.Context, in Input, g *gathered, base, head map[string]lockkeeper.TreeFile) (map[string]lockfile.Format, error) {
+	formats := map[string]lockfile.Format{}
+	var requirements []string
+	for _, side := range []map[string]lockkeeper.TreeFile{base, head} {
+		for p := range side {
+			format, ok := lockfile.FormatOf(p)
+			if !ok || !in.Policy.Watches(p) {
+				continue
+			}
+			formats[p] = format
+			if format == lockfile.Requirements && head[p].Path != "" {
+				requirements = append(requirements, p)
+			}
+		}
+	}
+	slices.Sort(requirements)
+	requirements = slices.Compact(requirements)
+	for i := 0; i < len(requirements); i++ {
+		if i > maxIncluded {
+			return nil, fmt.Errorf("%s: more than %d requirements files are drawn in: watch fewer with [scan] lockfiles in %s", requirements[i], maxIncluded, policy.Path)
+		}
+		parsed, problem := s.side(ctx, in.Head, head, requirements[i], lockfile.Requirements)
+		if problem != nil {
+			continue // if it differs, gather reports it; if not, it was as unreadable before
+		}
+		for _, inc := range parsed.Includes {
+			if _, exists := head[inc.Path]; !exists {
+				g.findings = append(g.findings, policy.Finding{
+					Rule: policy.Unverified, Lockfile: parsed.Path, Line: inc.Line,
+					Message: fmt.Sprintf("includes %s, which is not in the repository", inc.Path),
+					Subject: "include " + inc.Path,
+				})
+				continue
+			}
+			if _, seen := formats[inc.Path]; !seen {
+				formats[inc.Path] = lockfile.Requirements
+				requirements = append(requirements, inc.Path)
+			}
+		}
+	}
+	return formats, nil
+}
+
+// side parses one lockfile of one side: nil and no problem where the file does
+// not exist, a finding where it cannot be read.
+func (s *Scanner) side(ctx context.Context, t Tree, files map[string]lockkeeper.TreeFile, path string, format lockfile.Format) (*lockfile.Lockfile, *policy.Finding) {
+	f, exists := files[path]
+	if !exists {
+		return nil, nil
+	}
+	if f.Mode != lockkeeper.Regular {
+		return nil, unreadable(f, 0, fmt.Sprintf("is a %s where a lockfile should be, so its packages cannot be read", f.Mode))
+	}
+	data, err := t.Read(ctx, f, lockfile.MaxSize)
+	if err != nil {
+		return nil, unreadable(f, 0, fmt.Sprintf("could not be read: %v", err))
+	}
+	parsed, err := parse(format, path, data)
+	if err != nil {
+		line := 0
+		if e, ok := asLockfileError(err); ok {
+			line, err = e.Line, e.Err
+		}
+		return nil, unreadable(f, line, fmt.Sprintf("could not be read as a %s lockfile: %v", format, err))
+	}
+	return parsed, nil
+}
+
+func unreadable(f lockkeeper.TreeFile, line int, message string) *policy.Finding {
+	return &policy.Finding{Rule: policy.Unverified, Lockfile: f.Path, Line: line, Message: message, Subject: "lockfile " + f.Path + " " + f.Blob}
+}
+
+// parse is the explicit list of formats.
+func parse(format lockfile.Format, path string, data []byte) (*lockfile.Lockfile, error) {
+	switch format {
+	case lockfile.Cargo:
+		return cargo.Parse(path, data)
+	case lockfile.Poetry:
+		return python.ParsePoetry(path, data)
+	case lockfile.Requirements:
+		return python.ParseRequirements(path, data)
+	}
+	return nil, fmt.Errorf("%s: no parser for the format %q", path, format)
+}
+
+// settingFindings reports options inside a lockfile that were not there before:
+// they change where packages come from or how they are installed.
+func settingFindings(old, parsed *lockfile.Lockfile) []policy.Finding {
+	if parsed == nil {
+		return nil
+	}
+	before := map[string]bool{}
+	if old != nil {
+		for _, s := range old.Settings {
+			before[s.Text] = true
+		}
+	}
+	var findings []policy.Finding
+	for _, s := range parsed.Settings {
+		if before[s.Text] || harmlessSetting(s.Text) {
+			continue
+		}
+		findings = append(findings, policy.Finding{
+			Rule: policy.GuardChanged, Lockfile: parsed.Path, Line: s.Line,
+			Message: fmt.Sprintf("adds the option %q, which changes where packages come from or how they are installed", s.Text),
+			Subject: "setting " + s.Text,
+		})
+	}
+	return findings
+}
+
+// harmlessSetting: options that only make an installation stricter.
+func harmlessSetting(text string) bool {
+	name, _, _ := strings.Cut(strings.Replace(text, "=", " ", 1), " ")
+	return name == "--require-hashes" || name == "--only-binary"
+}
+
+// Watched reports whether a change of the file at p is something that this
+// package looks at: a lockfile that the policy watches, or a guarded setting.
+func Watched(rules *policy.Policy, p string) bool {
+	_, isLockfile := lockfile.FormatOf(p)
+	return isLockfile && rules.Watches(p) || guards(p)
+}
+
+// openOrigin reports whether l lets an installer look in further places, so that
+// an entry without digests may come from any of them.
+func openOrigin(l *lockfile.Lockfile) bool {
+	for _, s := range l.Settings {
+		name, _, _ := strings.Cut(strings.Replace(s.Text, "=", " ", 1), " ")
+		switch name {
+		case "--extra-index-url", "--find-links", "-f":
+			return true
+		}
+	}
+	return false
+}
+
+// guards reports whether a file decides what a lockfile means or what Lockkeeper
+// asks for.
+func guards(p string) bool {
+	if strings.HasPrefix(p, ".lockkeeper/") {
+		return true
+	}
+	dir, name := path.Split(p)
+	switch name {
+	case "config", "config.toml":
+		return strings.HasSuffix("/"+dir, "/.cargo/")
+	case "rust-toolchain", "rust-toolchain.toml", "pip.conf", "pip.ini", "uv.toml", "poetry.toml", "pdm.toml", ".pypirc":
+		return true
+	}
+	return false
+}
+
+func (s *Scanner) guardFinding(ctx context.Context, t Tree, head map[string]lockkeeper.TreeFile, p string) policy.Finding {
+	finding := policy.Finding{Rule: policy.GuardChanged, Lockfile: p}
+	what := "decides what building and installing runs"
+	if strings.HasPrefix(p, ".lockkeeper/") {
+		what = "decides what Lockkeeper asks for"
+	}
+	f, exists := head[p]
+	switch {
+	case !exists:
+		finding.Message = fmt.Sprintf("is deleted; it %s", what)
+		finding.Subject = "deleted " + p
+		return finding
+	case f.Mode != lockkeeper.Regular:
+		finding.Message = fmt.Sprintf("is a %s; it %s", f.Mode, what)
+		finding.Subject = string(f.Mode) + " " + p + " " + f.Blob
+		return finding
+	}
+	finding.Message = fmt.Sprintf("is edited; it %s", what)
+	finding.Line = 1
+	finding.Subject = "edited " + p + " " + f.Blob
+	if data, err := t.Read(ctx, f, MaxGuardSize); err == nil {
+		finding.Artifact = lockkeeper.Sum(data)
+	}
+	return finding
+}
+
+// MaxGuardSize bounds policy, allowlist and guarded settings, in bytes.
+const MaxGuardSize = 4 << 20

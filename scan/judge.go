@@ -1,0 +1,273 @@
+package scan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/lockfile"
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/registry"
+)
+
+// judgement is the look at one change. Its fields are written by one goroutine.
+type judgement struct {
+	scanner *Scanner
+	policy  *policy.Policy
+	now     time.Time
+	pair    pair
+	change  lockfile.Change
+
+	row      Change
+	findings []policy.Finding
+	retry    bool
+}
+
+// run fills row and findings.
+func (j *judgement) run(ctx context.Context) {
+	c := j.change
+	if c.Kind == lockfile.Removed {
+		return
+	}
+	if c.Kind == lockfile.Moved {
+		j.add(policy.Finding{
+			Rule:    policy.SourceChanged,
+			Message: fmt.Sprintf("comes from another source: %s, before from %s", c.New.Source, c.Old.Source),
+			Subject: c.Old.Source.String() + " -> " + c.New.Source.String(),
+		})
+	}
+	switch src := c.New.Source; {
+	case src.Kind == lockfile.Path:
+		j.note("part of this repository")
+	case c.New.Package.Version == "":
+		j.unverified("is not locked to one version", "unlocked "+c.New.Requirement,
+			fmt.Sprintf("any version that fits %q may be installed; pin it with == and --hash", c.New.Requirement))
+	case src.Public() && len(c.New.Files) == 0 && openOrigin(j.pair.new):
+		j.unverified("is locked without a hash, and may come from any of the indexes that the lockfile names", "open origin",
+			"pip takes the best version of all indexes; lock it with --hash")
+	case src.Public():
+		j.judgeRelease(ctx)
+	case src.Kind == lockfile.Registry:
+		j.unverified("comes from a registry that is not configured", "registry "+src.URL, "registry "+src.URL)
+	default:
+		j.unverified(fmt.Sprintf("comes from %s, which is not read", src), "source "+src.String(),
+			"only packages from a registry are analysed")
+	}
+}
+
+// old is the entry before, if it came from the same public registry.
+func (j *judgement) old() *lockfile.Entry {
+	if j.change.Old != nil && j.change.Old.Source.Public() && j.change.Old.Package.Version != "" {
+		return j.change.Old
+	}
+	return nil
+}
+
+func (j *judgement) add(f policy.Finding) {
+	f.Package = j.change.New.Package
+	if j.change.Old != nil {
+		f.From = j.change.Old.Package.Version
+	}
+	f.Lockfile, f.Line = j.pair.path, j.change.New.Line
+	if f.Artifact == "" {
+		f.Artifact = lockedDigest(j.change.New)
+	}
+	j.findings = append(j.findings, f)
+}
+
+// unverified adds a finding of that rule. subject binds a sign-off to what could
+// not be verified; it must not contain what differs between two tries.
+func (j *judgement) unverified(message, subject string, evidence ...string) {
+	j.add(policy.Finding{Rule: policy.Unverified, Message: message, Subject: subject, Evidence: evidence})
+}
+
+// trouble is unverified for an error that may pass by itself.
+func (j *judgement) trouble(what, subject string, err error) {
+	j.retry = true
+	j.unverified(what, subject, err.Error())
+}
+
+func (j *judgement) note(text string) {
+	if j.row.Note == "" {
+		j.row.Note = text
+		return
+	}
+	j.row.Note += "; " + text
+}
+
+// lockedDigest is one digest for all files that an entry accepts.
+func lockedDigest(e *lockfile.Entry) lockkeeper.Digest {
+	if len(e.Files) == 0 {
+		return ""
+	}
+	if len(e.Files) == 1 {
+		return e.Files[0].Digest
+	}
+	digests := make([]string, len(e.Files))
+	for i, f := range e.Files {
+		digests[i] = string(f.Digest)
+	}
+	slices.Sort(digests)
+	return lockkeeper.Sum([]byte(strings.Join(slices.Compact(digests), "\n")))
+}
+
+// judgeRelease looks at a release of the ecosystem's public registry.
+func (j *judgement) judgeRelease(ctx context.Context) {
+	e := j.change.New
+	client := j.scanner.Registries[e.Package.Ecosystem]
+	if client == nil {
+		j.unverified("comes from a registry that is not configured", "no registry", "no registry is configured for "+string(e.Package.Ecosystem))
+		return
+	}
+	project, err := client.Project(ctx, e.Package.Name)
+	if errors.Is(err, registry.ErrNotFound) {
+		j.add(policy.Finding{Rule: policy.ReleaseMissing, Message: "is not in the registry", Subject: "no project"})
+		return
+	}
+	if err != nil {
+		j.trouble("could not be looked up in the registry", "project", err)
+		return
+	}
+	release := project.Release(e.Package.Version)
+	switch {
+	case project.Quarantined:
+		j.add(policy.Finding{Rule: policy.ReleaseMissing, Message: "is quarantined by the registry", Subject: "quarantined"})
+		return
+	case release == nil:
+		j.add(policy.Finding{Rule: policy.ReleaseMissing, Message: "has no such release in the registry", Subject: "no release"})
+		return
+	}
+	artifacts, ok := j.lockedArtifacts(e, release)
+	if !ok {
+		return
+	}
+	j.judgeTimes(release)
+	var before *registry.Release
+	if old := j.old(); old != nil {
+		before = project.Release(old.Package.Version)
+	}
+	j.judgeCode(ctx, client, artifacts, before)
+	j.judgePeople(ctx, client, project, release)
+	j.judgeEdges(ctx, client)
+}
+
+// lockedArtifacts are the files of the release that the lockfile accepts. It is
+// not ok if the lockfile and the registry disagree: then there is nothing more
+// to look at, for it is not known what would be installed.
+func (j *judgement) lockedArtifacts(e *lockfile.Entry, release *registry.Release) ([]registry.Artifact, bool) {
+	if len(e.Files) == 0 {
+		if e.Package.Ecosystem == lockkeeper.Cargo {
+			j.unverified("is locked without a checksum", "no checksum", "cargo writes one for every package of a registry; run cargo generate-lockfile")
+			return nil, false
+		}
+		return release.Artifacts, true
+	}
+	byDigest := map[lockkeeper.Digest]registry.Artifact{}
+	byName := map[string]registry.Artifact{}
+	for _, a := range release.Artifacts {
+		byDigest[a.Digest] = a
+		byName[a.Filename] = a
+	}
+	var artifacts []registry.Artifact
+	var gone []string
+	for _, f := range e.Files {
+		if a, ok := byDigest[f.Digest]; ok {
+			artifacts = append(artifacts, a)
+			continue
+		}
+		registered, named := byName[f.Name]
+		if e.Package.Ecosystem == lockkeeper.Cargo && len(release.Artifacts) == 1 {
+			registered, named = release.Artifacts[0], true
+		}
+		if named {
+			j.add(policy.Finding{
+				Rule:     policy.ChecksumMismatch,
+				Message:  "has another checksum in the lockfile than in the registry",
+				Evidence: []string{"lockfile: " + string(f.Digest), "registry: " + string(registered.Digest)},
+				Subject:  string(registered.Digest),
+			})
+			return nil, false
+		}
+		gone = append(gone, strings.TrimSpace(f.Name+" "+string(f.Digest)))
+	}
+	if len(gone) > 0 {
+		slices.Sort(gone)
+		j.unverified("locks files that the registry does not have", "files "+strings.Join(gone, ","), gone...)
+	}
+	if j.change.Kind == lockfile.Altered && j.replaced() {
+		j.add(policy.Finding{
+			Rule:     policy.ChecksumChanged,
+			Message:  "is the same version with other checksums",
+			Evidence: []string{"before: " + string(lockedDigest(j.change.Old)), "now: " + string(lockedDigest(e))},
+			Subject:  string(lockedDigest(j.change.Old)),
+		})
+	}
+	return artifacts, true
+}
+
+// replaced reports whether an altered entry exchanged a file for another, rather
+// than listing more or fewer files of the release.
+func (j *judgement) replaced() bool {
+	before := map[string]lockkeeper.Digest{}
+	kept := false
+	for _, f := range j.change.Old.Files {
+		before[f.Name] = f.Digest
+	}
+	for _, f := range j.change.New.Files {
+		if old, ok := before[f.Name]; ok && f.Name != "" && old != f.Digest {
+			return true
+		}
+		kept = kept || slices.ContainsFunc(j.change.Old.Files, func(o lockfile.File) bool { return o.Digest == f.Digest })
+	}
+	return !kept && len(before) > 0
+}
+
+// judgeTimes looks at the release's age and whether it was taken back.
+func (j *judgement) judgeTimes(r *registry.Release) {
+	if j.change.Kind == lockfile.Altered {
+		return
+	}
+	if r.Yanked {
+		j.add(policy.Finding{Rule: policy.ReleaseYanked, Message: "was yanked by its publisher"})
+	}
+	if r.Published.IsZero() {
+		return
+	}
+	days := j.policy.Days(policy.ReleaseTooNew)
+	if age := j.now.Sub(r.Published); age < time.Duration(days)*24*time.Hour {
+		j.add(policy.Finding{
+			Rule:    policy.ReleaseTooNew,
+			Message: fmt.Sprintf("was published %s ago, less than %d days", ageText(age), days),
+		})
+	}
+}
+
+// ageText is a duration for people: its largest unit, rounded down.
+func ageText(d time.Duration) string {
+	plural := func(n int, unit string) string {
+		if n == 1 {
+			return "1 " + unit
+		}
+		return fmt.Sprintf("%d %ss", n, unit)
+	}
+	switch {
+	case d < 0:
+		return "0 minutes"
+	case d < time.Hour:
+		return plural(int(d.Minutes()), "minute")
+	case d < 48*time.Hour:
+		return plural(int(d.Hours()), "hour")
+	default:
+		return plural(int(d.Hours()/24), "day")
+	}
+}
+
+func asLockfileError(err error) (*lockfile.Error, bool) {
+	var e *lockfile.Error
+	ok := errors.As(err, &e)
+	return e, ok
+}

@@ -1,0 +1,155 @@
+package scan
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/lockfile"
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/registry"
+)
+
+// nearest is how many earlier releases are asked for where each costs a request.
+const nearest = 6
+
+// judgePeople compares who published the release with who published those
+// before it: the same major line, nearest first; all lines where it has none.
+func (j *judgement) judgePeople(ctx context.Context, client registry.Client, project *registry.Project, release *registry.Release) {
+	if j.change.Kind == lockfile.Altered {
+		return
+	}
+	earlier := earlierVersions(project, release)
+	versions := append([]string{release.Package.Version}, earlier[:min(len(earlier), nearest)]...)
+	publications, err := client.Publications(ctx, project.Name, versions)
+	if err != nil {
+		j.trouble("could not be attributed to a publisher", "publisher", err)
+		return
+	}
+	now, before := sortPublications(publications, release.Package.Version, earlier)
+	j.row.Publisher = now.Publisher.String()
+	if now.Publisher.Login != "" {
+		j.row.Publisher += " (" + now.Publisher.Login + ")"
+	}
+	if len(before) == 0 || j.change.Kind == lockfile.Added {
+		return
+	}
+	if rule, message := comparePublishers(now, before); rule != "" {
+		j.add(policy.Finding{
+			Rule: rule, Message: message, Publisher: now.Publisher,
+			Evidence: publisherEvidence(now, before),
+		})
+	}
+}
+
+// earlierVersions are the versions below the release's, the same major line
+// first, nearest first within.
+func earlierVersions(p *registry.Project, r *registry.Release) []string {
+	eco, version := r.Package.Ecosystem, r.Package.Version
+	var versions []string
+	for _, other := range p.Releases {
+		v := other.Package.Version
+		if lockfile.Compare(eco, v, version) < 0 {
+			versions = append(versions, v)
+		}
+	}
+	slices.SortStableFunc(versions, func(a, b string) int {
+		sameA, sameB := lockfile.SameLine(eco, a, version), lockfile.SameLine(eco, b, version)
+		if sameA != sameB {
+			if sameA {
+				return -1
+			}
+			return 1
+		}
+		return lockfile.Compare(eco, b, a)
+	})
+	return versions
+}
+
+// sortPublications splits off the release's own and puts the others in the order
+// of earlier. Where the same major line has publications, other lines are left
+// out by the caller's order alone: nearest first is what comparison needs.
+func sortPublications(all []registry.Publication, version string, earlier []string) (now registry.Publication, before []registry.Publication) {
+	rank := make(map[string]int, len(earlier))
+	for i, v := range earlier {
+		rank[v] = i
+	}
+	for _, p := range all {
+		if p.Version == version {
+			now = p
+		} else if _, ok := rank[p.Version]; ok {
+			before = append(before, p)
+		}
+	}
+	slices.SortFunc(before, func(a, b registry.Publication) int { return rank[a.Version] - rank[b.Version] })
+	return now, before
+}
+
+// comparePublishers says what changed, or nothing. before is nearest first and
+// not empty.
+func comparePublishers(now registry.Publication, before []registry.Publication) (policy.Rule, string) {
+	last := before[0]
+	switch {
+	case now.Mixed && last.Attested && !last.Mixed:
+		return policy.PublisherDowngraded, fmt.Sprintf("has provenance on some of its files only; %s had it on all", last.Version)
+	case now.Mixed && !last.Mixed:
+		return policy.PublisherChanged, "has files of different provenance"
+	case !now.Attested && last.Attested:
+		return policy.PublisherDowngraded, fmt.Sprintf("was published by %s without the provenance that %s had (%s)", now.Publisher, last.Version, last.Publisher)
+	}
+	if slices.ContainsFunc(before, func(p registry.Publication) bool { return p.Publisher.Is(now.Publisher) }) {
+		return "", ""
+	}
+	known := slices.ContainsFunc(before, func(p registry.Publication) bool { return p.Publisher.Known() })
+	switch {
+	case !known:
+		return "", "" // nobody to compare with: said in the row, not asked
+	case now.Attested && last.Attested && now.Publisher.Kind == last.Publisher.Kind:
+		return policy.PublisherDowngraded, fmt.Sprintf("was published from %s; before from %s", now.Publisher, last.Publisher)
+	case !now.Publisher.Known():
+		return policy.PublisherChanged, fmt.Sprintf("was published by somebody unknown; before by %s", publishersText(before))
+	default:
+		return policy.PublisherChanged, fmt.Sprintf("was published by %s; before by %s", personText(now.Publisher), publishersText(before))
+	}
+}
+
+func personText(p lockkeeper.Principal) string {
+	if p.Login != "" {
+		return p.String() + " (" + p.Login + ")"
+	}
+	return p.String()
+}
+
+// publishersText names up to three distinct publishers, nearest first.
+func publishersText(before []registry.Publication) string {
+	var names []string
+	for _, p := range before {
+		if name := personText(p.Publisher); p.Publisher.Known() && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) > 3 {
+		names = append(names[:3], fmt.Sprintf("%d others", len(names)-3))
+	}
+	return strings.Join(names, ", ")
+}
+
+func publisherEvidence(now registry.Publication, before []registry.Publication) []string {
+	line := func(p registry.Publication) string {
+		text := p.Version + " by " + personText(p.Publisher)
+		if p.Attested {
+			text += ", attested"
+		}
+		if !p.Published.IsZero() {
+			text += ", " + p.Published.UTC().Format("2006-01-02 15:04")
+		}
+		return text
+	}
+	evidence := []string{line(now)}
+	for _, p := range before[:min(len(before), 5)] {
+		evidence = append(evidence, line(p))
+	}
+	return evidence
+}

@@ -1,0 +1,153 @@
+package scan_test
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/BurntSushi/toml"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/registry"
+	"github.com/lockkeeper/lockkeeper/registry/cratesio"
+	"github.com/lockkeeper/lockkeeper/registry/fetch"
+	"github.com/lockkeeper/lockkeeper/registry/pypi"
+	"github.com/lockkeeper/lockkeeper/registry/registrytest"
+	"github.com/lockkeeper/lockkeeper/scan"
+)
+
+// side of a replay: the incident itself, or its honest twin.
+type side struct {
+	Now time.Time `toml:"now"`
+	// Rules are "package rule" pairs that must be found, each by name. For a twin
+	// they are the only ones that may be asked about.
+	Rules []string `toml:"rules"`
+}
+
+// TestReplays runs every incident of testdata/replays through the real pipeline
+// and the default policy: it must not pass, for the stated reasons; the honest
+// release before it must ask for nothing.
+func TestReplays(t *testing.T) {
+	paths, err := filepath.Glob("testdata/replays/*.txtar")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no replays: %v", err)
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var sides map[string]side
+			if err := toml.Unmarshal(find(archive, "replay.toml"), &sides); err != nil {
+				t.Fatalf("replay.toml: %v", err)
+			}
+			t.Run("attack", func(t *testing.T) {
+				decision := replay(t, archive, "attack", sides["attack"].Now)
+				if decision.Conclusion == policy.Success || decision.Conclusion == policy.Neutral {
+					t.Errorf("the attack passes: %s", decision.Conclusion)
+				}
+				found := asked(decision, policy.Open, policy.Blocked, policy.Warned)
+				for _, want := range sides["attack"].Rules {
+					if !slices.Contains(found, want) {
+						t.Errorf("%q was not found; found were %q", want, found)
+					}
+				}
+			})
+			t.Run("twin", func(t *testing.T) {
+				decision := replay(t, archive, "twin", sides["twin"].Now)
+				if found := asked(decision, policy.Open, policy.Blocked); !slices.Equal(found, sides["twin"].Rules) {
+					t.Errorf("the honest release asks for %q, want %q", found, sides["twin"].Rules)
+				}
+			})
+		})
+	}
+}
+
+func find(a *txtar.Archive, name string) []byte {
+	for _, f := range a.Files {
+		if f.Name == name {
+			return f.Data
+		}
+	}
+	return nil
+}
+
+func asked(d policy.Decision, states ...policy.State) []string {
+	var found []string
+	for _, o := range d.Outcomes {
+		if slices.Contains(states, o.State) {
+			found = append(found, o.Finding.Package.Name+" "+string(o.Finding.Rule))
+		}
+	}
+	return found
+}
+
+// replay serves the registries of one side and judges its change.
+func replay(t *testing.T, archive *txtar.Archive, name string, now time.Time) policy.Decision {
+	t.Helper()
+	served := &txtar.Archive{}
+	base, head := memoryTree{}, memoryTree{}
+	for _, f := range archive.Files {
+		switch {
+		case f.Name == name+"/registry.toml":
+			served.Files = append(served.Files, txtar.File{Name: "registry.toml", Data: f.Data})
+		case strings.HasPrefix(f.Name, name+"/base/"):
+			base[strings.TrimPrefix(f.Name, name+"/base/")] = f.Data
+		case strings.HasPrefix(f.Name, name+"/head/"):
+			head[strings.TrimPrefix(f.Name, name+"/head/")] = f.Data
+		default:
+			served.Files = append(served.Files, f)
+		}
+	}
+	server, scanner := newScanner(t, txtar.Format(served))
+	scanner.Now = func() time.Time { return now }
+	for _, tree := range []memoryTree{base, head} {
+		for path, data := range tree {
+			expanded, err := server.Expand(string(data))
+			if err != nil {
+				t.Fatal(err)
+			}
+			tree[path] = []byte(expanded)
+		}
+	}
+	result, err := scanner.Run(context.Background(), scan.Input{Base: base, Head: head, BaseName: "base", HeadName: "head"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policy.Evaluate(policy.Input{Findings: result.Findings, Onboarded: true, Now: now})
+}
+
+// newScanner serves the registries of a txtar text and gives a scanner that asks
+// them.
+func newScanner(t *testing.T, text []byte) (*registrytest.Server, *scan.Scanner) {
+	t.Helper()
+	server := registrytest.New()
+	if err := server.LoadText(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	plumbing := fetch.Config{Version: "test", Contact: "test@example.invalid", CacheDir: t.TempDir()}
+	crates, err := cratesio.New(cratesio.Config{Index: server.Index(), Static: server.Static(), API: server.API(), Budget: unlimited{}, Fetch: plumbing})
+	if err != nil {
+		t.Fatal(err)
+	}
+	python, err := pypi.New(pypi.Config{PyPI: server.PyPI(), Files: server.Files(), Fetch: plumbing})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server, &scan.Scanner{Registries: map[lockkeeper.Ecosystem]registry.Client{lockkeeper.Cargo: crates, lockkeeper.PyPI: python}}
+}
+
+// unlimited is a rate budget for a registry of our own.
+type unlimited struct{}
+
+func (unlimited) Wait(ctx context.Context) error { return ctx.Err() }

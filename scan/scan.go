@@ -1,0 +1,204 @@
+// Package scan is the pipeline: from two revisions of a repository to findings.
+// Run reads as the README tells it: which lockfiles differ, parse, diff, and for
+// each change the release, its publisher, its archive and its build-time code.
+//
+// It decides nothing: policy.Evaluate does. What could not be fetched, parsed or
+// analysed is a finding of the rule unverified, never silence. An error from Run
+// means that there is no result at all.
+package scan
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/lockfile"
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/registry"
+)
+
+// Tree is one revision of a repository.
+type Tree interface {
+	// Files lists every file of the revision.
+	Files(ctx context.Context) ([]lockkeeper.TreeFile, error)
+	// Read returns the content of a file that Files listed. Content of more than
+	// limit bytes is an error.
+	Read(ctx context.Context, f lockkeeper.TreeFile, limit int64) ([]byte, error)
+}
+
+// Facts remembers what analysis found in an artifact, by content digest.
+type Facts interface {
+	// Fact returns the value under key, or false if there is none.
+	Fact(ctx context.Context, key string) ([]byte, bool, error)
+	PutFact(ctx context.Context, key string, value []byte) error
+}
+
+// Scanner holds what every scan needs. It is safe for concurrent use.
+type Scanner struct {
+	// Registries answer for their ecosystem's public registry. An ecosystem
+	// without one makes every change in it unverified.
+	Registries map[lockkeeper.Ecosystem]registry.Client
+	// Facts may be nil: then every archive is analysed again.
+	Facts Facts
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Parallel bounds how many changes are looked at together; 0 means 8.
+	Parallel int
+}
+
+// Input is one change of a repository.
+type Input struct {
+	// Base is the merge base, Head what is judged.
+	Base, Head Tree
+	// BaseName and HeadName are the commits, for people and for the result.
+	BaseName, HeadName string
+	// Policy is that of the tip of the base branch: which lockfiles are watched,
+	// and the numbers of rules. Nil means the default one.
+	Policy *policy.Policy
+	// Progress, if set, is called as changes are finished, one call at a time.
+	Progress func(done, total int, what string)
+}
+
+// Result is what a scan found. It is the same for the same input and the same
+// answers of the registries.
+type Result struct {
+	Base, Head string
+	Lockfiles  []Lockfile
+	Changes    []Change
+	Findings   []policy.Finding
+	// Touched are the watched files and guarded settings that differ: whoever
+	// changed them in a commit cannot sign off.
+	Touched []string
+	// Retry: something was unverified for a reason that may pass by itself, such as
+	// a registry that did not answer.
+	Retry bool
+}
+
+// Lockfile summarises one lockfile that differs.
+type Lockfile struct {
+	Path                                    string
+	Format                                  lockfile.Format
+	Version                                 string
+	Added, Removed, Updated, Moved, Altered int
+}
+
+// Change is one change of one lockfile, for reading.
+type Change struct {
+	Lockfile string
+	Line     int
+	Kind     lockfile.Kind
+	Package  lockkeeper.Package // the new version; the old one for removals
+	From     string             // version before, empty when new
+	// Note says what was found about it in a few words: "build code unchanged".
+	Note string
+	// Publisher who released the new version, and what is said of it.
+	Publisher string
+	// Through is how it comes in: names from a direct dependency to the package,
+	// empty when it is one itself.
+	Through []string
+}
+
+// Run scans one change.
+func (s *Scanner) Run(ctx context.Context, in Input) (*Result, error) {
+	if in.Policy == nil {
+		in.Policy = policy.Default()
+	}
+	found, err := s.gather(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	result := &Result{Base: in.BaseName, Head: in.HeadName, Findings: found.findings, Touched: found.touched}
+
+	var jobs []*judgement
+	for _, pair := range found.pairs {
+		summary := Lockfile{Path: pair.path}
+		if lf := pair.newest(); lf != nil {
+			summary.Format, summary.Version = lf.Format, lf.Version
+		}
+		for _, c := range lockfile.Diff(pair.old, pair.new) {
+			summary.count(c.Kind)
+			if c.Kind == lockfile.Added && found.lockedBefore(*c.New) {
+				result.Changes = append(result.Changes, describe(pair, c, "the same package was locked here before"))
+				continue
+			}
+			jobs = append(jobs, &judgement{scanner: s, policy: in.Policy, now: s.now(), pair: pair, change: c, row: describe(pair, c, "")})
+		}
+		result.Lockfiles = append(result.Lockfiles, summary)
+	}
+	if err := s.judgeAll(ctx, jobs, in.Progress); err != nil {
+		return nil, err
+	}
+	for _, j := range jobs {
+		result.Changes = append(result.Changes, j.row)
+		result.Findings = append(result.Findings, j.findings...)
+		result.Retry = result.Retry || j.retry
+	}
+	return result, nil
+}
+
+func (s *Scanner) now() time.Time {
+	if s.Now != nil {
+		return s.Now()
+	}
+	return time.Now()
+}
+
+// judgeAll looks at all changes in a bounded group. Only the end of ctx is an
+// error; what goes wrong with one change is a finding of that change.
+func (s *Scanner) judgeAll(ctx context.Context, jobs []*judgement, progress func(int, int, string)) error {
+	parallel := s.Parallel
+	if parallel <= 0 {
+		parallel = 8
+	}
+	var group errgroup.Group
+	group.SetLimit(parallel)
+	var mu sync.Mutex // guards done and serialises progress
+	done := 0
+	for _, j := range jobs {
+		group.Go(func() error {
+			j.run(ctx)
+			if progress != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				done++
+				progress(done, len(jobs), j.row.Package.Name)
+			}
+			return ctx.Err()
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return fmt.Errorf("scan %d changes: %w", len(jobs), err)
+	}
+	return nil
+}
+
+func (l *Lockfile) count(k lockfile.Kind) {
+	switch k {
+	case lockfile.Added:
+		l.Added++
+	case lockfile.Removed:
+		l.Removed++
+	case lockfile.Updated:
+		l.Updated++
+	case lockfile.Moved:
+		l.Moved++
+	case lockfile.Altered:
+		l.Altered++
+	}
+}
+
+func describe(p pair, c lockfile.Change, note string) Change {
+	row := Change{Lockfile: p.path, Kind: c.Kind, Note: note}
+	if c.Old != nil {
+		row.Package, row.From, row.Line = c.Old.Package, c.Old.Package.Version, 0
+	}
+	if c.New != nil {
+		row.Package, row.Line = c.New.Package, c.New.Line
+		row.Through = p.through(c.New)
+	}
+	return row
+}

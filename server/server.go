@@ -1,0 +1,140 @@
+// Package server is the GitHub App: it keeps a job for each webhook before it
+// answers, re-reads everything when it does the job, runs the one scan, decides,
+// and writes the check run and the one comment.
+//
+// Only this package writes to GitHub, and it looks again before it writes: a
+// result that is not of the newest scan of the pull request's present head is
+// dropped.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/github"
+	"github.com/lockkeeper/lockkeeper/queue"
+	"github.com/lockkeeper/lockkeeper/scan"
+	"github.com/lockkeeper/lockkeeper/store"
+)
+
+// Config of a Server. Everything is required unless it says otherwise.
+type Config struct {
+	// WebhookSecret signs deliveries. An empty one is refused: anybody could speak
+	// for GitHub.
+	WebhookSecret string
+	App           *github.App
+	Store         *store.Store
+	Scanner       *scan.Scanner
+	Log           zerolog.Logger
+	// Workers is how many jobs are done at once; 0 means 8.
+	Workers int
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Server answers webhooks and does jobs.
+type Server struct {
+	cfg   Config
+	queue *queue.Queue
+}
+
+// New prepares a server; Start begins to work.
+func New(ctx context.Context, cfg Config) (*Server, error) {
+	if cfg.WebhookSecret == "" {
+		return nil, errors.New("there is no webhook secret: set [github] webhook-secret in the configuration to the secret of the App, since without one anybody could speak for GitHub")
+	}
+	if cfg.App == nil || cfg.Store == nil || cfg.Scanner == nil {
+		return nil, errors.New("a server needs an App, a store and a scanner")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	s := &Server{cfg: cfg}
+	var err error
+	s.queue, err = queue.New(cfg.Log.WithContext(ctx), cfg.Store, s.work, queue.Config{MaxWorkers: cfg.Workers})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Start begins to do jobs, those that an earlier process left included.
+func (s *Server) Start(ctx context.Context) error { return s.queue.Start(ctx) }
+
+// Stop finishes the jobs at hand, or puts them back when ctx ends before.
+func (s *Server) Stop(ctx context.Context) error { return s.queue.Stop(ctx) }
+
+// Idle reports whether no job waits or runs.
+func (s *Server) Idle(ctx context.Context) (bool, error) {
+	stats, err := s.queue.Stats(ctx)
+	return err == nil && stats.Waiting+stats.Running == 0, err
+}
+
+// Handler answers webhooks at /webhook and health checks at /healthz and /readyz.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/webhook", s.webhooks())
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := s.cfg.Store.Check(r.Context()); err != nil {
+			zerolog.Ctx(r.Context()).Error().Err(err).Msg("the database does not answer")
+			http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ready")
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mux.ServeHTTP(w, r.WithContext(s.cfg.Log.WithContext(r.Context())))
+	})
+}
+
+// work does one job.
+func (s *Server) work(ctx context.Context, job queue.Job, attempt queue.Attempt) error {
+	log := s.cfg.Log.With().Str("repository", job.Owner+"/"+job.Repo).Str("kind", string(job.Kind)).Int("pull", job.Pull).Int64("generation", attempt.Generation).Logger()
+	ctx = log.WithContext(ctx)
+	client, err := s.cfg.App.Installation(job.Installation)
+	if err != nil {
+		return err
+	}
+	repo := github.Repo{ID: job.RepoID, Owner: job.Owner, Name: job.Repo}
+	w := &worker{Server: s, client: client, repo: repo, job: job, generation: attempt.Generation}
+	switch job.Kind {
+	case queue.Pull:
+		err = w.pull(ctx, job.Pull)
+	case queue.MergeGroup:
+		err = w.mergeGroup(ctx, job)
+	case queue.Branch:
+		err = w.branch(ctx, job.Ref)
+	case queue.Commit:
+		err = w.commit(ctx, job.SHA)
+	default:
+		log.Error().Msg("dropped a job of an unknown kind")
+		return nil
+	}
+	return outcome(ctx, err, attempt)
+}
+
+// patient is how often something that GitHub does not know is asked for again:
+// right after a push not all of its replicas know the commit.
+const patient = 3
+
+// outcome tells the queue when to try again, and drops what can never be done.
+func outcome(ctx context.Context, err error, attempt queue.Attempt) error {
+	var limited *github.RateLimited
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &limited):
+		return queue.RetryAt(limited.Until, err)
+	case errors.Is(err, github.ErrNotFound) && attempt.Number > patient:
+		// The repository, pull request or commit is gone, or the App may not see it.
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("nothing to do any more")
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,297 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/github"
+	"github.com/lockkeeper/lockkeeper/github/githubtest"
+	"github.com/lockkeeper/lockkeeper/github/githubtest/contract"
+	"github.com/lockkeeper/lockkeeper/registry"
+	"github.com/lockkeeper/lockkeeper/registry/cratesio"
+	"github.com/lockkeeper/lockkeeper/registry/fetch"
+	"github.com/lockkeeper/lockkeeper/registry/registrytest"
+	"github.com/lockkeeper/lockkeeper/scan"
+	"github.com/lockkeeper/lockkeeper/server"
+	"github.com/lockkeeper/lockkeeper/store"
+)
+
+const (
+	secret    = "a webhook secret of the tests"
+	mainCheck = "lockkeeper: main"
+)
+
+// crates of the tests: quiet has no build code, builder compiles with cc, grabber
+// fetches and runs a program.
+const crates = `
+-- registry.toml --
+[crates."quiet@1.0.0"]
+published = 2020-01-01T00:00:00Z
+publisher = "user:1 keeper"
+[crates."quiet@1.0.1"]
+published = 2020-02-01T00:00:00Z
+publisher = "user:1 keeper"
+[crates."builder@1.0.0"]
+published = 2020-01-01T00:00:00Z
+publisher = "user:1 keeper"
+[crates."grabber@2.0.0"]
+published = 2020-01-01T00:00:00Z
+publisher = "user:2 stranger"
+[crates."grabber@2.0.1"]
+published = 2020-01-02T00:00:00Z
+publisher = "user:2 stranger"
+-- crates/grabber/2.0.0/Cargo.toml --
+[package]
+name = "grabber"
+version = "2.0.0"
+build = "build.rs"
+[build-dependencies]
+ureq = "2"
+-- crates/grabber/2.0.1/Cargo.toml --
+[package]
+name = "grabber"
+version = "2.0.1"
+build = "build.rs"
+[build-dependencies]
+ureq = "2"
+-- crates/builder/1.0.0/Cargo.toml --
+[package]
+name = "builder"
+version = "1.0.0"
+build = "build.rs"
+[build-dependencies]
+cc = "1"
+-- crates/quiet/1.0.0/src/lib.rs --
+-- crates/quiet/1.0.1/src/lib.rs --
+//! Better.
+-- crates/builder/1.0.0/build.rs --
+fn main() { cc::Build::new().file("a.c").compile("a"); }
+-- crates/grabber/2.0.0/build.rs --
+fn main() { let _ = ureq::get("https://example.invalid/x").call(); }
+-- crates/grabber/2.0.1/build.rs --
+fn main() { let _ = ureq::get("https://example.invalid/y").call(); }
+`
+
+// world is the real server between a GitHub and a registry on loopback.
+type world struct {
+	t        *testing.T
+	github   *githubtest.Server
+	registry *registrytest.Server
+	repo     *githubtest.Repo
+	server   *server.Server
+	store    *store.Store
+	hook     string // the server's address
+	log      *lockedBuffer
+	branches int // opened so far: topic-1, topic-2, ...
+}
+
+// lockedBuffer keeps what is logged.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// newWorld starts everything. The repository's main branch locks quiet 1.0.0 and
+// has the given policy; an empty one leaves .lockkeeper out.
+func newWorld(t *testing.T, policy string) *world {
+	t.Helper()
+	w := &world{t: t, registry: registrytest.New(), log: &lockedBuffer{}}
+	must(t, w.registry.LoadText([]byte(crates)))
+	must(t, w.registry.Start())
+	t.Cleanup(func() { w.registry.Close() })
+	var err error
+	w.github, err = githubtest.New(githubtest.Config{})
+	must(t, err)
+	front := httptest.NewServer(w.github)
+	t.Cleanup(func() { w.github.Close(); front.Close() })
+	w.github.SetURL(front.URL)
+	w.start()
+	for _, login := range []string{"owner", "author", "helper", "reviewer", "second", "outsider"} {
+		w.github.AddUser(login)
+	}
+	w.github.AddBot("renovate")
+	files := map[string]string{"README.md": "# app\n", "Cargo.lock": w.lock("quiet@1.0.0")}
+	if policy != "" {
+		files[".lockkeeper/policy.toml"] = policy
+	}
+	w.repo = w.github.AddRepo("owner", "app", githubtest.RepoOptions{Files: files})
+	for login, role := range map[string]string{"author": "maintain", "helper": "maintain", "reviewer": "maintain", "second": "admin", "outsider": "read"} {
+		w.repo.SetPermission(login, role)
+	}
+	return w
+}
+
+// start runs the server against GitHub and registry. Every request to GitHub and
+// every answer is held against GitHub's own description.
+func (w *world) start() {
+	t := w.t
+	t.Helper()
+	dir := t.TempDir()
+	var err error
+	w.store, err = store.Open(t.Context(), filepath.Join(dir, "lockkeeper.db"))
+	must(t, err)
+	wire := contract.New(http.DefaultTransport, func(err error) { t.Error(err) })
+	app, err := github.New(github.Config{
+		BaseURL: w.github.APIURL(), WebURL: w.github.URL(), AppID: w.github.AppID(), PrivateKey: w.github.PrivateKeyPEM(),
+		Transport: wire, Backoff: time.Millisecond,
+	})
+	must(t, err)
+	client, err := cratesio.New(cratesio.Config{
+		Index: w.registry.Index(), Static: w.registry.Static(), API: w.registry.API(), Budget: unlimited{},
+		Fetch: fetch.Config{Version: "test", Contact: "test@example.invalid", CacheDir: filepath.Join(dir, "cache"), Retries: -1, Remember: -1},
+	})
+	must(t, err)
+	w.server, err = server.New(context.Background(), server.Config{
+		WebhookSecret: secret, App: app, Store: w.store, Log: zerolog.New(w.log).Level(zerolog.TraceLevel),
+		Scanner: &scan.Scanner{Registries: map[lockkeeper.Ecosystem]registry.Client{lockkeeper.Cargo: client}, Facts: w.store},
+	})
+	must(t, err)
+	must(t, w.server.Start(context.Background()))
+	hooks := httptest.NewServer(w.server.Handler())
+	w.hook = hooks.URL + "/webhook"
+	w.github.SetWebhook(w.hook, secret)
+	t.Cleanup(func() {
+		hooks.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		if err := w.server.Stop(ctx); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+		w.store.Close()
+	})
+}
+
+type unlimited struct{}
+
+func (unlimited) Wait(ctx context.Context) error { return ctx.Err() }
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// lock is a Cargo.lock of the given "name@version"s.
+func (w *world) lock(packages ...string) string {
+	w.t.Helper()
+	var b strings.Builder
+	b.WriteString("version = 4\n")
+	for _, p := range packages {
+		name, version, _ := strings.Cut(p, "@")
+		fmt.Fprintf(&b, "\n[[package]]\nname = %q\nversion = %q\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"{{crate:%s}}\"\n", name, version, p)
+	}
+	text, err := w.registry.Expand(b.String())
+	must(w.t, err)
+	return text
+}
+
+// open commits files as the author on a new branch and opens a pull request.
+func (w *world) open(files map[string]string) *githubtest.Pull {
+	w.t.Helper()
+	return w.openBy("author", files)
+}
+
+func (w *world) openBy(login string, files map[string]string) *githubtest.Pull {
+	w.t.Helper()
+	w.branches++
+	branch := fmt.Sprintf("topic-%d", w.branches)
+	w.repo.Branch(branch, "main")
+	w.repo.Commit(branch, githubtest.CommitSpec{Message: "Update", Author: login, Files: files})
+	return w.repo.OpenPull(login, branch, "main", "Update", "")
+}
+
+// settle waits until every webhook is delivered and every job is done.
+func (w *world) settle() {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	defer cancel()
+	must(w.t, w.github.Flush(ctx))
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		idle, err := w.server.Idle(ctx)
+		if err != nil {
+			w.t.Fatalf("the server does not come to rest: %v\n%s", err, w.log)
+		}
+		if idle {
+			return
+		}
+		<-ticker.C
+	}
+}
+
+// eventually waits for a conclusion while a job stays for a later try.
+func (w *world) eventually(p *githubtest.Pull, conclusion string) {
+	w.t.Helper()
+	deadline := time.After(30 * time.Second)
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for w.check(p.Head(), mainCheck).Conclusion != conclusion || w.comment(p) == "" {
+		select {
+		case <-ticker.C:
+		case <-deadline:
+			w.t.Fatalf("the check is %q, want %q\n%s", w.check(p.Head(), mainCheck).Conclusion, conclusion, w.log)
+		}
+	}
+}
+
+// check is the newest run of that name at the pull request's head.
+func (w *world) check(sha, name string) githubtest.CheckRun {
+	var newest githubtest.CheckRun
+	for _, run := range w.repo.CheckRuns(sha) {
+		if run.Name == name {
+			newest = run
+		}
+	}
+	return newest
+}
+
+// want settles and compares the pull request's check.
+func (w *world) want(p *githubtest.Pull, conclusion, when string) githubtest.CheckRun {
+	w.t.Helper()
+	w.settle()
+	run := w.check(p.Head(), mainCheck)
+	if run.Conclusion != conclusion {
+		w.t.Errorf("%s the check is %q (%s), want %q\n%s", when, run.Conclusion, run.Title, conclusion, w.comment(p))
+	}
+	return run
+}
+
+// comment is the one comment of Lockkeeper; more than one is an error.
+func (w *world) comment(p *githubtest.Pull) string {
+	w.t.Helper()
+	var own []string
+	for _, c := range p.Comments() {
+		if c.Author == w.github.AppLogin() {
+			own = append(own, c.Body)
+		}
+	}
+	if len(own) > 1 {
+		w.t.Errorf("there are %d comments of Lockkeeper, want at most one", len(own))
+	}
+	return strings.Join(own, "\n----\n")
+}
