@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"charm.land/lipgloss/v2"
-
 	"github.com/lockkeeper/lockkeeper/lockfile"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/scan"
@@ -15,8 +13,8 @@ import (
 
 // TextOptions of Text. The zero value is plain text of 100 columns.
 type TextOptions struct {
-	// Color writes ANSI colours. Only for terminals.
-	Color bool
+	// Style dresses text for a terminal; nil leaves it plain.
+	Style func(Role, string) string
 	// Width in columns; 0 means 100.
 	Width int
 	// BuildCode shows the diff of the build code below each finding.
@@ -56,31 +54,36 @@ func (t *textWriter) printf(format string, args ...any) {
 	}
 }
 
-func (t *textWriter) style(s lipgloss.Style, text string) string {
-	if !t.o.Color {
+// Role is what a piece of text is, for whoever gives it a colour.
+type Role string
+
+const (
+	Strong  Role = "strong"  // names
+	Faint   Role = "faint"   // places, labels of what needs nothing
+	Bad     Role = "bad"     // blocked, rejected
+	Ask     Role = "ask"     // needs a sign-off
+	Good    Role = "good"    // signed, allowed, unchanged
+	Added   Role = "added"   // line of a diff
+	Removed Role = "removed" // line of a diff
+)
+
+func (t *textWriter) style(role Role, text string) string {
+	if t.o.Style == nil || role == "" {
 		return text
 	}
-	return s.Render(text)
+	return t.o.Style(role, text)
 }
-
-var (
-	bold   = lipgloss.NewStyle().Bold(true)
-	faint  = lipgloss.NewStyle().Faint(true)
-	red    = lipgloss.NewStyle().Bold(true).Foreground(lipgloss.Red)
-	yellow = lipgloss.NewStyle().Bold(true).Foreground(lipgloss.Yellow)
-	green  = lipgloss.NewStyle().Foreground(lipgloss.Green)
-)
 
 // label is the first column, eight cells wide.
 func (t *textWriter) label(word string) string {
-	style := faint
+	style := Faint
 	switch word {
 	case "blocked", "rejected":
-		word, style = strings.ToUpper(word), red
+		word, style = strings.ToUpper(word), Bad
 	case "sign-off":
-		word, style = strings.ToUpper(word), yellow
+		word, style = strings.ToUpper(word), Ask
 	case "signed", "allowed", "ok":
-		style = green
+		style = Good
 	}
 	return t.style(style, fmt.Sprintf("%-8s", word))
 }
@@ -94,9 +97,9 @@ func (t *textWriter) head(s *scan.Result) {
 		return
 	}
 	for i, l := range s.Lockfiles {
-		line := fmt.Sprintf("%s   %s", t.style(bold, visible(l.Path, false)), countsText(l))
+		line := fmt.Sprintf("%s   %s", t.style(Strong, visible(l.Path, false)), countsText(l))
 		if i == 0 {
-			line += "      " + t.style(faint, fmt.Sprintf("(base %s, head %s)", shortName(s.Base), shortName(s.Head)))
+			line += "      " + t.style(Faint, fmt.Sprintf("(base %s, head %s)", shortName(s.Base), shortName(s.Head)))
 		}
 		t.printf("%s\n", line)
 	}
@@ -145,9 +148,9 @@ func (t *textWriter) group(g group, r *Report) {
 		}
 		pad := max(3, t.o.Width-12-len([]rune(left))-len([]rune(place)))
 		if i == 0 {
-			left = fmt.Sprintf("%s   %s", t.style(bold, title), f.Rule)
+			left = fmt.Sprintf("%s   %s", t.style(Strong, title), f.Rule)
 		}
-		t.printf("  %s  %s%s%s\n", t.label(stateWord(o.State)), left, strings.Repeat(" ", pad), t.style(faint, place))
+		t.printf("  %s  %s%s%s\n", t.label(stateWord(o.State)), left, strings.Repeat(" ", pad), t.style(Faint, place))
 		t.wrapped(f.Message)
 		for _, e := range f.Evidence {
 			t.wrapped("- " + e)
@@ -173,7 +176,7 @@ func (t *textWriter) warned(g group) {
 		notes = append(notes, note)
 	}
 	title := strings.TrimSpace(g.title + " " + g.version(" -> "))
-	t.printf("  %s  %s   %s\n", t.label("note"), t.style(bold, visible(title, false)), visible(strings.Join(notes, "; "), false))
+	t.printf("  %s  %s   %s\n", t.label("note"), t.style(Strong, visible(title, false)), visible(strings.Join(notes, "; "), false))
 }
 
 // context is how the package comes in and who published it.
@@ -205,27 +208,27 @@ func (t *textWriter) outcome(o policy.Outcome) {
 
 func (t *textWriter) code(c *policy.Code) {
 	files, capabilities := codeLine(c)
-	line := fmt.Sprintf("%s  %s", t.style(bold, visible(files, false)), visible(capabilities, false))
+	line := fmt.Sprintf("%s  %s", t.style(Strong, visible(files, false)), visible(capabilities, false))
 	if c.Inserted+c.Deleted > 0 {
-		line += "   " + t.style(faint, fmt.Sprintf("+%d -%d lines", c.Inserted, c.Deleted))
+		line += "   " + t.style(Faint, fmt.Sprintf("+%d -%d lines", c.Inserted, c.Deleted))
 	}
 	t.printf("            %s\n", line)
 	if !t.o.BuildCode {
 		return
 	}
 	for _, u := range c.Uses[:min(len(c.Uses), 12)] {
-		t.printf("            %s\n", t.style(faint, visible(fmt.Sprintf("%s  %s:%d  %s", u.Capability, u.Path, u.Line, u.Text), false)))
+		t.printf("            %s\n", t.style(Faint, visible(fmt.Sprintf("%s  %s:%d  %s", u.Capability, u.Path, u.Line, u.Text), false)))
 	}
 	t.printf("\n")
 	for _, line := range strings.Split(strings.TrimRight(visible(c.Diff, true), "\n"), "\n") {
-		style := lipgloss.NewStyle()
+		var role Role
 		switch {
 		case strings.HasPrefix(line, "+"):
-			style = green
+			role = Added
 		case strings.HasPrefix(line, "-"):
-			style = lipgloss.NewStyle().Foreground(lipgloss.Red)
+			role = Removed
 		}
-		t.printf("            %s\n", t.style(style, strings.ReplaceAll(line, "\t", "    ")))
+		t.printf("            %s\n", t.style(role, strings.ReplaceAll(line, "\t", "    ")))
 	}
 	t.printf("\n")
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"charm.land/lipgloss/v2"
 	"golang.org/x/term"
 
 	"github.com/lockkeeper/lockkeeper/gitrepo"
@@ -168,7 +169,8 @@ func (o outputFlags) write(p *process, r *report.Report) error {
 }
 
 func (o outputFlags) textOptions(p *process) report.TextOptions {
-	t := report.TextOptions{Color: o.Color == "always"}
+	var t report.TextOptions
+	color := o.Color == "always"
 	for _, s := range o.Show {
 		t.BuildCode = t.BuildCode || s == "build-code"
 		t.All = t.All || s == "all"
@@ -177,7 +179,20 @@ func (o outputFlags) textOptions(p *process) report.TextOptions {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
 			t.Width = max(60, min(width, 140))
 		}
-		t.Color = t.Color || o.Color == "auto" && p.getenv("NO_COLOR") == "" && p.getenv("TERM") != "dumb"
+		color = color || o.Color == "auto" && p.getenv("NO_COLOR") == "" && p.getenv("TERM") != "dumb"
+	}
+	if color {
+		t.Style = func(role report.Role, text string) string { return styles[role].Render(text) }
 	}
 	return t
+}
+
+var styles = map[report.Role]lipgloss.Style{
+	report.Strong:  lipgloss.NewStyle().Bold(true),
+	report.Faint:   lipgloss.NewStyle().Faint(true),
+	report.Bad:     lipgloss.NewStyle().Bold(true).Foreground(lipgloss.Red),
+	report.Ask:     lipgloss.NewStyle().Bold(true).Foreground(lipgloss.Yellow),
+	report.Good:    lipgloss.NewStyle().Foreground(lipgloss.Green),
+	report.Added:   lipgloss.NewStyle().Foreground(lipgloss.Green),
+	report.Removed: lipgloss.NewStyle().Foreground(lipgloss.Red),
 }
