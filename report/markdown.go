@@ -152,7 +152,7 @@ func (r *Report) howTo(b *strings.Builder, waiting []group) {
 	fmt.Fprintf(&lines, "/lockkeeper reject %s \"why not\"\n", commandWord(waiting[0].title))
 	b.WriteString(fenced(lines.String(), "") + "\n")
 	for _, why := range refused(r.Decision) {
-		b.WriteString("- " + markdownText(why) + "\n")
+		b.WriteString("- " + item(why) + "\n")
 	}
 }
 
@@ -187,9 +187,18 @@ func (r *Report) notes() string {
 	var b strings.Builder
 	b.WriteString("\nAbout the allowlist:\n\n")
 	for _, n := range r.Decision.Notes[:min(len(r.Decision.Notes), 20)] {
-		b.WriteString("- " + markdownText(n) + "\n")
+		b.WriteString("- " + item(n) + "\n")
 	}
 	return b.String()
+}
+
+// item is foreign text as an item of a list, which must not be empty: Markdown
+// would read the dash alone as something else.
+func item(s string) string {
+	if text := markdownText(s); strings.TrimSpace(text) != "" {
+		return text
+	}
+	return "(empty)"
 }
 
 // maxShown bounds the diff shown for one package, in bytes.
@@ -212,7 +221,7 @@ func details(g group) string {
 		}
 		fmt.Fprintf(&b, "- `%s` at %s: %s\n", o.Finding.Rule, markdownCode(place, false), markdownText(o.Finding.Message))
 		for _, e := range o.Finding.Evidence[:min(len(o.Finding.Evidence), 10)] {
-			fmt.Fprintf(&b, "  - %s\n", markdownText(e))
+			fmt.Fprintf(&b, "  - %s\n", item(e))
 		}
 	}
 	if c != nil {
@@ -281,7 +290,7 @@ NAME can be ` + "`name`, `name@version`, `cargo/name` or a file's path" + `.
 `
 
 func footer(r *Report, detailsURL string) string {
-	text := commands + "\n<sub>Base " + shortName(r.Scan.Base) + ", head " + shortName(r.Scan.Head)
+	text := commands + "\n<sub>Base " + markdownCode(shortName(r.Scan.Base), false) + ", head " + markdownCode(shortName(r.Scan.Head), false)
 	if detailsURL != "" {
 		text += fmt.Sprintf(" · [the whole check](%s)", detailsURL)
 	}

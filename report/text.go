@@ -288,7 +288,7 @@ func (t *textWriter) last(r *Report) {
 	case d.Count(policy.Rejected) > 0 || open > 0:
 		t.printf("%s.", r.Title())
 		if d.Reviewers != "" && r.Onboarded {
-			t.printf(" Reviewers: %s.", d.Reviewers)
+			t.printf(" Reviewers: %s.", visible(d.Reviewers, false))
 		}
 		t.printf("\n")
 		if !r.Onboarded {

@@ -103,7 +103,7 @@ func oldArtifacts(e *lockfile.Entry, r *registry.Release) []registry.Artifact {
 // question for each release, the strongest that applies.
 func (j *judgement) buildFinding(now, old *surfaces, oldErr error) {
 	f := policy.Finding{Evidence: partialEvidence(now.build)}
-	kind := kindsText(now.build.Kinds)
+	kind, own := kindsText("a ", now.build.Kinds), kindsText("", now.build.Kinds)
 	switch {
 	case oldErr != nil:
 		f.Rule, f.Grave = policy.BuildCodeChanged, true
@@ -123,11 +123,11 @@ func (j *judgement) buildFinding(now, old *surfaces, oldErr error) {
 	default:
 		f.Code = codeOf(&now.build, &old.build)
 		f.Rule = policy.BuildCodeChanged
-		f.Message = fmt.Sprintf("changed what it runs while being built: %s", kind)
+		f.Message = "changed its " + own
 		f.Grave = now.build.Grave()
 		if len(f.Code.Gained) > 0 {
 			f.Rule = policy.CapabilityGained
-			f.Message = fmt.Sprintf("changed what it runs while being built (%s), which can now do more: %s", kind, joinCapabilities(f.Code.Gained))
+			f.Message = fmt.Sprintf("changed its %s, which can now do more: %s", own, joinCapabilities(f.Code.Gained))
 		}
 	}
 	if now.source && (old == nil || !old.source) {
@@ -151,16 +151,20 @@ func joinCapabilities(caps []buildcode.Capability) string {
 	return strings.Join(words, ", ")
 }
 
-// kindsText names the ways in which code runs: "a build script and a procedural
-// macro".
-func kindsText(kinds []buildcode.Kind) string {
-	names := map[buildcode.Kind]string{
-		buildcode.BuildScript: "a build script", buildcode.ProcMacro: "a procedural macro", buildcode.SetupScript: "a setup script",
-		buildcode.BuildBackend: "code of its build backend", buildcode.StartupHook: "a start-up hook",
-	}
+var kindNames = map[buildcode.Kind]string{
+	buildcode.BuildScript: "build script", buildcode.ProcMacro: "procedural macro", buildcode.SetupScript: "setup script",
+	buildcode.BuildBackend: "build backend code", buildcode.StartupHook: "start-up hook",
+}
+
+// kindsText names the ways in which code runs, each behind the article: "a build
+// script and a procedural macro".
+func kindsText(article string, kinds []buildcode.Kind) string {
 	words := make([]string, len(kinds))
 	for i, k := range kinds {
-		words[i] = names[k]
+		words[i] = article + kindNames[k]
+		if k == buildcode.BuildBackend {
+			words[i] = kindNames[k]
+		}
 	}
 	return strings.Join(words, " and ")
 }
@@ -174,7 +178,7 @@ func (j *judgement) noteCode(now, old *surfaces) {
 	default:
 		all := slices.Concat(now.build.Capabilities, now.hooks.Capabilities)
 		slices.Sort(all)
-		text := kindsText(append(slices.Clone(now.build.Kinds), now.hooks.Kinds...))
+		text := kindsText("", append(slices.Clone(now.build.Kinds), now.hooks.Kinds...))
 		if len(all) > 0 {
 			text += ": " + joinCapabilities(slices.Compact(all))
 		}

@@ -1,0 +1,185 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/allowlist"
+	"github.com/lockkeeper/lockkeeper/buildcode"
+	"github.com/lockkeeper/lockkeeper/lockfile"
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/scan"
+)
+
+var update = flag.Bool("update", false, "write what is rendered to testdata")
+
+func crate(name, version string) lockkeeper.Package {
+	return lockkeeper.Package{Ecosystem: lockkeeper.Cargo, Name: name, Version: version}
+}
+
+// example is a report with one outcome of each state.
+func example() *Report {
+	code := &policy.Code{
+		Kinds: []buildcode.Kind{buildcode.BuildScript}, Digest: lockkeeper.Sum([]byte("x")), Files: []string{"build.rs"},
+		Capabilities: []buildcode.Capability{buildcode.Decode, buildcode.Network, buildcode.RunUnknown}, Gained: []buildcode.Capability{buildcode.Network},
+		Uses: []buildcode.Use{{Capability: buildcode.Network, Path: "build.rs", Line: 2, Text: "ureq::get(&table())"}},
+		Diff: "--- /dev/null\n+++ b/build.rs\n@@ -0,0 +1,2 @@\n+fn main() {\n+\tlet _ = ureq::get(&table()); // ``` @octocat\n", Inserted: 2,
+	}
+	outcome := func(state policy.State, level policy.Level, f policy.Finding) policy.Outcome {
+		return policy.Outcome{Finding: f, Digest: f.Digest(), Level: level, State: state, Why: []string{"build-code-added asks for a sign-off by default"}}
+	}
+	open := outcome(policy.Open, policy.SignOffLevel, policy.Finding{
+		Rule: policy.BuildCodeAdded, Package: crate("proc-macro1", "1.0.107"), Lockfile: "Cargo.lock", Line: 412,
+		Message: "is new here and runs a build script", Artifact: lockkeeper.Sum([]byte("a")), Code: code,
+	})
+	open.Missing, open.Refused = 1, []string{"author's sign-off does not count: they opened the pull request"}
+	signed := outcome(policy.Signed, policy.SignOffLevel, policy.Finding{
+		Rule: policy.PublisherChanged, Package: crate("arrayref", "0.3.10"), From: "0.3.9", Lockfile: "Cargo.lock", Line: 31,
+		Message: "was published by user:9 (stranger); before by user:1 (keeper)", Evidence: []string{"0.3.10 by user:9 (stranger)", "0.3.9 by user:1 (keeper)"},
+		Publisher: lockkeeper.Principal{Kind: lockkeeper.User, ID: "9", Login: "stranger"},
+	})
+	signed.SignedBy = []policy.Statement{{By: 7, Login: "reviewer", Reason: "asked them"}}
+	admitted := outcome(policy.Admitted, policy.SignOffLevel, policy.Finding{
+		Rule: policy.CapabilityGained, Package: crate("ring", "0.17.9"), From: "0.17.8", Lockfile: "Cargo.lock", Line: 99, Message: "changed its build script, which can now do more: compile",
+	})
+	admitted.Entry = &allowlist.Entry{Package: "cargo/ring", Line: 4}
+	return &Report{
+		Onboarded: true, BaseBranch: "main", Command: "lockkeeper scan",
+		Scan: &scan.Result{
+			Base: strings.Repeat("1f", 20), Head: "work tree",
+			Lockfiles: []scan.Lockfile{{Path: "Cargo.lock", Format: lockfile.Cargo, Version: "4", Added: 1, Updated: 4}},
+			Changes: []scan.Change{
+				{Lockfile: "Cargo.lock", Line: 412, Kind: lockfile.Added, Package: crate("proc-macro1", "1.0.107"), Publisher: "user:391822 (lookalike)", Through: []string{"arrayref"}, Note: "build script: decode, network, run:?"},
+				{Lockfile: "Cargo.lock", Line: 31, Kind: lockfile.Updated, Package: crate("arrayref", "0.3.10"), From: "0.3.9", Publisher: "user:9 (stranger)", Note: "no build code"},
+				{Lockfile: "Cargo.lock", Line: 50, Kind: lockfile.Updated, Package: crate("cc", "1.2.2"), From: "1.2.1", Publisher: "user:1 (keeper)", Note: "build code unchanged"},
+				{Lockfile: "Cargo.lock", Line: 60, Kind: lockfile.Updated, Package: crate("memchr", "2.7.1"), From: "2.7.0", Publisher: "unknown", Note: "no build code"},
+			},
+		},
+		Decision: policy.Decision{
+			Conclusion: policy.ActionRequired, Reviewers: "anybody with maintain permission",
+			Outcomes: []policy.Outcome{open, signed, admitted, outcome(policy.Warned, policy.WarnLevel, policy.Finding{
+				Rule: policy.ReleaseTooNew, Package: crate("syn", "3.0.1"), From: "3.0.0", Lockfile: "Cargo.lock", Line: 77, Message: "was published 2 days ago, less than 7 days",
+			})},
+			Notes: []string{"the entry at line 9 for cargo/cc expired on 2026-01-01: renew or remove it"},
+		},
+	}
+}
+
+func TestRenderings(t *testing.T) {
+	for name, render := range map[string]func(b *bytes.Buffer, r *Report) error{
+		"text.txt": func(b *bytes.Buffer, r *Report) error { return Text(b, r, TextOptions{}) },
+		"text-code.txt": func(b *bytes.Buffer, r *Report) error {
+			return Text(b, r, TextOptions{Width: 80, BuildCode: true, All: true})
+		},
+		"comment.md":  func(b *bytes.Buffer, r *Report) error { b.WriteString(Comment(r, "")); return nil },
+		"report.json": func(b *bytes.Buffer, r *Report) error { return JSON(b, r) },
+		"check.json": func(b *bytes.Buffer, r *Report) error {
+			e := json.NewEncoder(b)
+			e.SetIndent("", "  ")
+			return e.Encode(CheckRun(r))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b bytes.Buffer
+			if err := render(&b, example()); err != nil {
+				t.Fatal(err)
+			}
+			path := "testdata/" + name
+			if *update {
+				if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), b.String()); diff != "" {
+				t.Errorf("%s (-want +got); if it is as it should be, run with -update:\n%s", path, diff)
+			}
+		})
+	}
+}
+
+// TestAHugeUpdateStaysReadable: five hundred packages with large diffs stay below
+// GitHub's limits, and every one that waits is still counted.
+func TestAHugeUpdateStaysReadable(t *testing.T) {
+	r := example()
+	first := r.Decision.Outcomes[0]
+	r.Decision.Outcomes = nil
+	for i := range 500 {
+		o := first
+		code := *o.Finding.Code
+		code.Diff = strings.Repeat("+é``` <b> @x #1\n", 4000)
+		o.Finding.Code = &code
+		o.Finding.Package = crate(fmt.Sprintf("crate-%03d", i), "1.0.0")
+		o.Digest = o.Finding.Digest()
+		r.Decision.Outcomes = append(r.Decision.Outcomes, o)
+	}
+	comment := Comment(r, "")
+	if n := len(comment); n > MaxComment {
+		t.Errorf("the comment has %d bytes, more than %d", n, MaxComment)
+	}
+	for _, part := range []string{"500 packages need a sign-off", "460 more packages", "/lockkeeper sign-off all", "Commands"} {
+		if !strings.Contains(comment, part) {
+			t.Errorf("the comment lacks %q", part)
+		}
+	}
+	if !utf8.ValidString(comment) {
+		t.Error("the comment is not UTF-8")
+	}
+	check := CheckRun(r)
+	if n := len(check.Summary); n > MaxCheckText {
+		t.Errorf("the summary has %d bytes", n)
+	}
+	tags, _ := render(t, comment)
+	if tags["details"] == 0 || tags["b"] > 0 {
+		t.Errorf("elements %v", tags)
+	}
+}
+
+func TestMeaningIgnoresAges(t *testing.T) {
+	a, b := example(), example()
+	b.Decision.Outcomes[3].Finding.Message = "was published 3 days ago, less than 7 days"
+	if Meaning(a) != Meaning(b) {
+		t.Error("an age changes the meaning")
+	}
+	b.Decision.Outcomes[0].State = policy.Signed
+	if Meaning(a) == Meaning(b) {
+		t.Error("a sign-off does not change the meaning")
+	}
+}
+
+func TestPromise7WholeReportsAreInert(t *testing.T) {
+	for _, s := range nasty {
+		r := example()
+		f := &r.Decision.Outcomes[0].Finding
+		f.Package.Name, f.Package.Version, f.From, f.Message, f.Evidence, f.Lockfile = s, s, s, s, []string{s}, s
+		code := *f.Code
+		code.Files, code.Diff, code.Uses = []string{s}, s, []buildcode.Use{{Capability: buildcode.Capability(s), Path: s, Text: s}}
+		code.Capabilities = []buildcode.Capability{buildcode.Capability(s)}
+		f.Code = &code
+		r.Decision.Outcomes[0].Refused = []string{s}
+		r.Decision.Outcomes[1].SignedBy[0].Login = s
+		r.Scan.Changes[1].Publisher = s
+		r.Decision.Reviewers, r.Decision.Notes, r.Scan.Base = s, []string{s}, s
+		comment := strings.TrimPrefix(Comment(r, ""), Marker)
+		checkInert(t, comment, "h3", "p", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "strong", "br", "details", "summary", "ul", "li", "sub")
+		var b bytes.Buffer
+		if err := Text(&b, r, TextOptions{BuildCode: true}); err != nil {
+			t.Fatal(err)
+		}
+		if clean := visible(b.String(), true); clean != b.String() {
+			t.Errorf("the terminal gets raw bytes for %q", s)
+		}
+	}
+}
