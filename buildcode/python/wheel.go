@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/lockkeeper/lockkeeper/archive"
 	"github.com/lockkeeper/lockkeeper/buildcode"
@@ -22,7 +23,7 @@ import (
 // surface.
 func AnalyseWheel(ctx context.Context, a *archive.Archive) (buildcode.Surface, error) {
 	c := newCollector(ctx, a)
-	roots := []string{}
+	roots := []string{""}
 	for _, f := range a.Files() {
 		if root, found := siteRoot(f.Path); found && root != "" && !slices.Contains(roots, root) {
 			roots = append(roots, root)
@@ -127,13 +128,10 @@ func importLines(text string) (lines map[int]string) {
 }
 
 func firstSize(s string) (rune, int) {
-	for i, r := range s {
-		if i > 0 {
-			break
-		}
-		return r, len(string(r))
+	if s == "" {
+		return 0, 1
 	}
-	return 0, 1
+	return utf8.DecodeRuneInString(s)
 }
 
 // pathFile evaluates the import lines of a .pth file. A file of plain paths is

@@ -36,7 +36,7 @@ type manifest struct {
 // Without a manifest nothing can be said.
 var (
 	errNoManifest = errors.New("no Cargo.toml")
-	errNoPackage  = errors.New("Cargo.toml has no [package]")
+	errNoPackage  = errors.New("no [package] in Cargo.toml")
 )
 
 type table = map[string]any

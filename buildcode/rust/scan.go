@@ -99,10 +99,6 @@ func (c *scanner) record(u buildcode.Use) {
 	}
 }
 
-func (c *scanner) has(capability buildcode.Capability) bool {
-	return slices.ContainsFunc(c.uses, func(u buildcode.Use) bool { return u.Capability == capability })
-}
-
 // declaration handles a use tree: of some names the mention is enough.
 func (c *scanner) declaration(s *source, i int) int {
 	tree := imports{names: map[string][][]string{}}

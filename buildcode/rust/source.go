@@ -15,8 +15,6 @@ type source struct {
 	// that a macro is used in and runs with it, not at build time.
 	tokens []token
 	uses   imports
-	// items are the names that the file declares.
-	items map[string]bool
 	// functions by name, outermost first, and which one a token lies in.
 	functions []function
 	owner     []int32 // by token: the innermost function, -1 for none

@@ -71,7 +71,7 @@ func (s *Server) newCode(by *account) string {
 func accessToken(v *visit) error {
 	form := v.r.PostForm
 	login, known := v.logins[form.Get("code")]
-	answer := obj{}
+	var answer obj
 	switch {
 	case form.Get("client_id") != clientID(v.cfg) || form.Get("client_secret") != v.ClientSecret():
 		answer = obj{"error": "incorrect_client_credentials", "error_description": "The client_id and/or client_secret passed are incorrect."}

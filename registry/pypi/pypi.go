@@ -102,7 +102,7 @@ func NormalName(name string) string {
 func checkName(name string) (string, error) {
 	n := NormalName(name)
 	if !projectName.MatchString(n) {
-		return "", fmt.Errorf("project name %.80q: want letters, digits, -, _ and .", name)
+		return "", fmt.Errorf("project name %.80q: want letters, digits and any of - _ . in it", name)
 	}
 	return n, nil
 }

@@ -121,7 +121,7 @@ func readManifest(crate []byte) (*manifest, error) {
 	}
 	var m manifest
 	if _, err := toml.Decode(string(data), &m); err != nil {
-		return nil, fmt.Errorf("Cargo.toml: %w", err)
+		return nil, fmt.Errorf("read Cargo.toml: %w", err)
 	}
 	return &m, nil
 }
