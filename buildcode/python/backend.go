@@ -13,6 +13,7 @@ import (
 func (s *sdist) setuptools() {
 	if s.c.has("setup.py") {
 		s.c.kind(buildcode.SetupScript)
+		s.p.addRoot("")
 		s.p.enter("setup.py")
 	}
 	s.setuptoolsConfig()

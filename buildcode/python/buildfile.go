@@ -40,7 +40,8 @@ func (p *program) capable(f func(buildcode.Capability) bool) bool {
 func (p *program) readScripts() {
 	var names []string
 	for _, u := range p.c.s.Uses {
-		if name, found := strings.CutPrefix(string(u.Capability), "run:"); found {
+		name, found := strings.CutPrefix(string(u.Capability), "run:")
+		if found && (name != "?" || p.modules[u.Path] != nil) { // CMake and Meson name what they read
 			names = append(names, name)
 		}
 	}
@@ -85,7 +86,7 @@ func buildFileReaders(p string) []string {
 	case ".cmake":
 		return []string{"cmake"}
 	case ".sh", ".bash":
-		return []string{"?"}
+		return []string{"any"} // only an unknown program reads one without being told which
 	}
 	return nil
 }
@@ -234,6 +235,8 @@ var cmakeWords = set(`COMMAND WORKING_DIRECTORY RESULT_VARIABLE RESULTS_VARIABLE
 	TIMEOUT INPUT_FILE OUTPUT_FILE ERROR_FILE COMMAND_ECHO ENCODING COMMAND_ERROR_IS_FATAL ECHO_OUTPUT_VARIABLE ECHO_ERROR_VARIABLE DEPENDS BYPRODUCTS COMMENT VERBATIM USES_TERMINAL MAIN_DEPENDENCY DEPFILE
 	COMMAND_EXPAND_LISTS JOB_POOL IMPLICIT_DEPENDS APPEND OUTPUT PRE_BUILD PRE_LINK POST_BUILD TARGET SOURCES`)
 
+var cmakeVariable = regexp.MustCompile(`\$(?:ENV|CACHE)?\{[^}]*\}|\$<[^>]*>`)
+
 var cmakeEnv = regexp.MustCompile(`\$ENV\{([^}]*)\}`)
 
 func (e *evaluator) cmake(text string) {
@@ -259,10 +262,50 @@ func (e *evaluator) cmake(text string) {
 		switch {
 		case c.name == "file" && len(c.args) > 0 && (c.args[0] == "DOWNLOAD" || c.args[0] == "UPLOAD"), cmakeFetches[c.name]:
 			e.use(buildcode.Network, c.line)
+		case c.name == "add_subdirectory" && len(c.args) > 0:
+			e.reach(path.Join(e.cmakeWord(c.args[0]), "CMakeLists.txt"), "CMakeLists.txt")
+		case c.name == "include" && len(c.args) > 0:
+			e.cmakeInclude(e.cmakeWord(c.args[0]))
+		case c.name == "find_package" && len(c.args) > 0:
+			e.cmakeInclude("Find" + c.args[0])
 		case c.name == "cmake_language" && len(c.args) > 0 && (c.args[0] == "EVAL" || c.args[0] == "CALL"):
 			e.use(buildcode.LoadCode, c.line)
 		case c.name == "execute_process" || c.name == "add_custom_command" || c.name == "add_custom_target" || c.name == "exec_program":
 			e.cmakeRun(c, targets)
+		}
+	}
+}
+
+// reach adds a build file that another names, relative to its directory or to the
+// root. If the name is not known, all files called base are reached.
+func (e *evaluator) reach(name, base string) {
+	if !strings.Contains(name, hole) {
+		for _, file := range []string{path.Join(path.Dir(e.mod.path), name), path.Clean(name)} {
+			if e.p.c.has(file) {
+				e.p.start(file)
+				return
+			}
+		}
+		return
+	}
+	for _, f := range e.p.c.a.Files() {
+		if path.Base(f.Path) == base {
+			e.p.start(f.Path)
+		}
+	}
+}
+
+// cmakeInclude reaches a file, or a module that is found by its name in some
+// directory of CMAKE_MODULE_PATH.
+func (e *evaluator) cmakeInclude(name string) {
+	for _, f := range e.p.c.a.Files() {
+		ext := path.Ext(f.Path)
+		if ext != ".cmake" && ext != ".txt" {
+			continue
+		}
+		known := strings.TrimSuffix(path.Base(name), ".cmake")
+		if known == strings.TrimSuffix(path.Base(f.Path), ".cmake") || strings.Contains(known, hole) && ext == ".cmake" {
+			e.p.start(f.Path)
 		}
 	}
 }
@@ -277,11 +320,12 @@ func (e *evaluator) cmakeRun(c cmakeCommand, targets map[string]bool) {
 			continue
 		}
 		var words []string
+		built := i+1 < len(args) && strings.HasPrefix(args[i+1], "$<") // what the build made itself
 		for i++; i < len(args) && !cmakeWords[args[i]]; i++ {
 			words = append(words, e.cmakeWord(args[i]))
 		}
 		i--
-		if len(words) == 0 || targets[words[0]] || strings.HasPrefix(words[0], "$<") {
+		if len(words) == 0 || targets[words[0]] || built {
 			continue
 		}
 		e.command(words, c.line, 0)
@@ -292,7 +336,7 @@ func (e *evaluator) cmakeRun(c cmakeCommand, targets map[string]bool) {
 func (e *evaluator) cmakeWord(w string) string {
 	dir := path.Dir(e.mod.path)
 	for _, v := range []string{"${CMAKE_CURRENT_SOURCE_DIR}", "${CMAKE_CURRENT_LIST_DIR}"} {
-		w = strings.ReplaceAll(w, v, dir)
+		w = strings.ReplaceAll(w, v, path.Join(".", dir))
 	}
 	for _, v := range []string{"${CMAKE_SOURCE_DIR}", "${PROJECT_SOURCE_DIR}", "${CMAKE_HOME_DIRECTORY}"} {
 		w = strings.ReplaceAll(w, v, ".")
@@ -300,7 +344,7 @@ func (e *evaluator) cmakeWord(w string) string {
 	name, found := strings.CutPrefix(w, "${")
 	name, closed := strings.CutSuffix(name, "}")
 	if !found || !closed {
-		return strings.ReplaceAll(w, "$", hole+"$")
+		return cmakeVariable.ReplaceAllString(w, hole)
 	}
 	switch upper := strings.ToUpper(name); {
 	case strings.Contains(upper, "PYTHON") && strings.HasSuffix(upper, "EXECUTABLE"), upper == "PYTHON":

@@ -124,7 +124,7 @@ func (e *evaluator) searchPath(v value, line int) {
 	}
 	texts, all := v.literals()
 	for _, text := range texts {
-		if dir, inside := insidePath(text); inside {
+		if dir, inside := insidePath(text); inside || text == "" {
 			e.p.addRoot(dir)
 		} else {
 			e.use(buildcode.LoadCode, line)
@@ -304,7 +304,19 @@ func (e *evaluator) pure(p string, args []argument, line int) (value, bool) {
 		return rests(anything, all), true
 	case "shlex.split", "split_quoted", "distutils.util.split_quoted":
 		return splitWords(a0), true
-	case "functools.partial", "functools.wraps":
+	case "functools.partial":
+		if len(args) > 1 && args[1].name == "" || len(args) == 0 {
+			e.escapeArguments(args, line)
+			return anything, true
+		}
+		for _, p := range args[0].v.paths { // with keywords only, it is called as itself
+			if s := e.p.scopes[p]; s != nil && !s.class {
+				e.callScope(s, args[1:], 0)
+			}
+		}
+		e.escapeArguments(args[1:], line)
+		return args[0].v, true
+	case "functools.wraps":
 		e.escapeArguments(args, line)
 		return anything, true
 	case "sysconfig.get_config_var", "distutils.sysconfig.get_config_var":

@@ -91,7 +91,7 @@ func (e *evaluator) escapePath(p string, line int) {
 	case p == "globals()" || strings.HasPrefix(p, "?."):
 		return
 	case p == manyNames:
-		e.use(buildcode.Unanalysed, line)
+		e.p.everything()
 		return
 	case strings.HasPrefix(p, "@"):
 		e.escapeLocal(p)
@@ -150,7 +150,7 @@ func (e *evaluator) callPath(p string, receiver value, args []argument, line int
 		return e.callLocal(p, args, line), true
 	}
 	if p == manyNames {
-		e.use(buildcode.Unanalysed, line)
+		e.p.everything()
 		return anything, false
 	}
 	if benignTakers[p] {

@@ -37,8 +37,12 @@ func (e *evaluator) start(v value, shell bool, line int) {
 				head = join(head, head.elements(0))
 				head.list = nil
 			}
-			for _, words := range argv([]value{head}) {
-				e.command(words, line, 0)
+			variants := argv([]value{head})
+			for _, words := range variants {
+				// What is appended may be the first element only of an empty list.
+				if len(variants) == 1 || !strings.HasPrefix(words[0], "-") {
+					e.command(words, line, 0)
+				}
 			}
 			e.arguments1(l.rest, line)
 		}

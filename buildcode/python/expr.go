@@ -484,6 +484,9 @@ func (e *evaluator) name(t token) value {
 	case "__builtins__":
 		return pathValue("builtins")
 	}
+	if v, ok := e.heldBy(t.text); ok {
+		return v
+	}
 	var v value
 	found := false
 	for s := e.scope; s != nil; s = s.parent {
@@ -491,7 +494,7 @@ func (e *evaluator) name(t token) value {
 			continue
 		}
 		c := s.names[t.text]
-		if c == nil || s.globals[t.text] {
+		if c == nil || s.globals[t.text] || s.nonlocals[t.text] {
 			continue
 		}
 		v, found = join(v, c.read(e.mod)), true
@@ -577,7 +580,18 @@ func (e *evaluator) attributeOfUnknown(v value, name string) value {
 	case "loader", "__loader__", "__spec__":
 		return out
 	}
-	return join(out, e.p.attr(name).read(e.mod))
+	kept := e.p.attr(name).read(e.mod)
+	if v.empty() && !kept.empty() && e.ownClass() {
+		out.unknown = false // self.name, which only the archive's own code sets
+	}
+	return join(out, kept)
+}
+
+// ownClass reports whether this is a method of a class that derives from none
+// outside of the archive.
+func (e *evaluator) ownClass() bool {
+	f := e.scope.function()
+	return f.parent != nil && f.parent.class && !f.parent.framework
 }
 
 func parentDir(s string) string {

@@ -2,6 +2,7 @@ package python
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/buildcode"
@@ -19,13 +20,9 @@ func (e *evaluator) meson(text string) {
 	if l.err != nil {
 		e.p.c.use(buildcode.Unanalysed, e.mod.path, 0, l.err.Error())
 	}
-	programs := mesonPrograms(l.lines)
+	e.p.mesonVariables(path.Dir(e.mod.path), l.lines)
 	for _, line := range l.lines {
-		installed := 0 // up to where files are only installed
 		for i, t := range line.tokens {
-			if t.kind == stringToken && i >= installed {
-				e.mesonFile(t.text)
-			}
 			if t.kind != nameToken || i+1 >= len(line.tokens) || !line.tokens[i+1].is("(") {
 				continue
 			}
@@ -35,44 +32,70 @@ func (e *evaluator) meson(text string) {
 			}
 			args := line.tokens[i+2 : end]
 			switch {
-			case strings.HasPrefix(t.text, "install_"):
-				installed = end
+			case t.text == "find_program":
+				for _, a := range args {
+					if a.kind == stringToken {
+						e.mesonFile(a.text)
+					}
+				}
 			case mesonRuns[t.text]:
-				e.mesonRun(t.text, args, programs, t.line)
+				e.mesonRun(t.text, args, t.line)
+			case t.text == "subdir":
+				dir := hole
+				if len(args) > 0 && args[0].kind == stringToken && (len(args) == 1 || args[1].is(",")) {
+					dir = args[0].text
+				}
+				e.reach(path.Join(dir, "meson.build"), "meson.build")
 			case t.text == "subproject" || t.text == "dependency":
-				e.mesonSubproject(t.line)
+				e.mesonSubproject(t.text, args, t.line)
 			}
 		}
 	}
 }
 
-// mesonPrograms are variables that hold programs, by what they were assigned.
-func mesonPrograms(lines []logicalLine) map[string]string {
-	out := make(map[string]string)
+// mesonVariables notes what variables hold, for all build files together: a
+// program by its name, "." for what the build makes or configures itself, and the
+// strings that may be files.
+func (p *program) mesonVariables(dir string, lines []logicalLine) {
 	for _, line := range lines {
 		toks := line.tokens
-		if len(toks) < 3 || toks[0].kind != nameToken || !toks[1].is("=") {
+		if len(toks) < 3 || toks[0].kind != nameToken || !toks[1].is("=") && !toks[1].is("+=") {
 			continue
 		}
+		name := toks[0].text
 		for i, t := range toks[2:] {
 			switch {
+			case t.kind == stringToken && len(p.mesonTexts[name]) < maxItems:
+				p.mesonTexts[name] = append(p.mesonTexts[name], t.text)
 			case t.isName("find_installation"):
-				out[toks[0].text] = "python"
+				p.mesonPrograms[name] = "python"
 			case t.isName("find_program") && len(toks) > i+4 && toks[i+4].kind == stringToken:
-				out[toks[0].text] = toks[i+4].text
-			case t.isName("executable"), t.isName("files"), t.isName("configure_file"):
-				out[toks[0].text] = "."
+				p.mesonPrograms[name] = toks[i+4].text
+				if p.c.has(path.Join(dir, toks[i+4].text)) {
+					p.mesonPrograms[name] = "." // followed where it is found
+				}
+			case t.isName("executable"), t.isName("files"), t.isName("configure_file"), t.isName("custom_target"):
+				p.mesonPrograms[name] = "."
 			case t.isName("get_compiler"):
-				out[toks[0].text] = "cc"
+				p.mesonPrograms[name] = "cc"
 			}
 		}
 	}
-	return out
 }
 
 // mesonRun evaluates a call that starts a program: its first argument, or the
 // list behind "command:".
-func (e *evaluator) mesonRun(function string, args []token, programs map[string]string, line int) {
+func (e *evaluator) mesonRun(function string, args []token, line int) {
+	for _, t := range args {
+		switch t.kind {
+		case stringToken:
+			e.mesonFile(t.text)
+		case nameToken:
+			for _, text := range e.p.mesonTexts[t.text] {
+				e.mesonFile(text)
+			}
+		}
+	}
 	from := 0
 	if function == "custom_target" || function == "run_target" || function == "vcs_tag" {
 		from = -1
@@ -99,8 +122,8 @@ func (e *evaluator) mesonRun(function string, args []token, programs map[string]
 		switch {
 		case t.kind == stringToken:
 			words = append(words, t.text)
-		case t.kind == nameToken && programs[t.text] != "":
-			words = append(words, programs[t.text])
+		case t.kind == nameToken && e.p.mesonPrograms[t.text] != "":
+			words = append(words, e.p.mesonPrograms[t.text])
 		case t.kind == nameToken && len(words) == 0:
 			if t.text == "find_program" {
 				continue
@@ -130,16 +153,31 @@ func (e *evaluator) mesonFile(s string) {
 	}
 }
 
-// mesonSubproject: a wrap file lets Meson download what is not there.
-func (e *evaluator) mesonSubproject(line int) {
+// mesonSubproject reaches a subproject that is there; a wrap file lets Meson
+// download one that is not.
+func (e *evaluator) mesonSubproject(function string, args []token, line int) {
+	var names []string
+	for _, t := range args {
+		if t.kind == stringToken {
+			names = append(names, t.text)
+		}
+	}
+	if function == "dependency" && len(names) == 0 {
+		return // of an object, as py.dependency()
+	}
 	for _, f := range e.p.c.a.Files() {
 		name, found := strings.CutSuffix(f.Path, ".wrap")
-		if !found || e.p.c.dirs[name] {
+		if !found || e.p.c.dirs[name] || path.Base(path.Dir(name)) != "subprojects" {
+			continue
+		}
+		if !slices.Contains(names, path.Base(name)) && len(names) > 0 {
 			continue
 		}
 		if data := e.p.c.take(f.Path); strings.Contains(string(data), "url") {
 			e.use(buildcode.Network, line)
-			return
 		}
+	}
+	for _, name := range names {
+		e.reach(path.Join("subprojects", name, "meson.build"), "meson.build")
 	}
 }

@@ -220,11 +220,9 @@ func outside(p string) value {
 		return pathValue(p)
 	}
 	// What is handled may have parts: sys.path.insert, pathlib.Path.home.
-	for name := p; strings.Contains(name, "."); {
-		name = name[:strings.LastIndexByte(name, '.')]
-		if parts[name] {
-			return pathValue(p)
-		}
+	// Only they themselves: names that grow with every attribute have no end.
+	if i := strings.LastIndexByte(p, '.'); i > 0 && parts[p[:i]] {
+		return pathValue(p)
 	}
 	return anything
 }

@@ -26,6 +26,10 @@ type program struct {
 	emit          bool            // the last pass, which records uses
 	added         bool            // a module or root appeared in this pass
 	work          int             // logical lines evaluated
+	all           bool            // any function may be called
+	// mesonPrograms and mesonTexts are what variables of Meson hold.
+	mesonPrograms map[string]string
+	mesonTexts    map[string][]string
 }
 
 // module is one Python file, or code in a string.
@@ -49,16 +53,18 @@ type module struct {
 
 // scope is where names are bound: a module, class or function.
 type scope struct {
-	id      string // "@setup.py:C.run"; a module's ends with ":"
-	mod     *module
-	parent  *scope
-	class   bool
-	names   map[string]*cell
-	globals map[string]bool
-	params  []string // positional, in order
-	star    string   // *args
-	stars   string   // **kwargs
-	ret     cell
+	id        string // "@setup.py:C.run"; a module's ends with ":"
+	mod       *module
+	parent    *scope
+	class     bool
+	names     map[string]*cell
+	globals   map[string]bool
+	nonlocals map[string]bool
+	rebound   map[rebinding]bool
+	params    []string // positional, in order
+	star      string   // *args
+	stars     string   // **kwargs
+	ret       cell
 	// live: something may call the function, so that its body counts. Module level
 	// and class bodies always do.
 	live bool
@@ -81,8 +87,9 @@ type cell struct {
 
 func newProgram(c *collector, roots ...string) *program {
 	return &program{
-		c: c, roots: append([]string{""}, roots...), modules: make(map[string]*module), scopes: make(map[string]*scope),
+		c: c, roots: roots, modules: make(map[string]*module), scopes: make(map[string]*scope),
 		methods: make(map[string][]*scope), attrs: make(map[string]*cell), imports: make(map[string]bool), scripts: make(map[string]bool),
+		mesonPrograms: make(map[string]string), mesonTexts: make(map[string][]string),
 	}
 }
 
@@ -191,7 +198,7 @@ func (e *evaluator) export() {
 
 // add adds source text under a path, numbering its lines from first.
 func (p *program) add(file, src string, first int, err error) *module {
-	m := &module{path: file, dirty: true, err: err, inlined: make(map[string][]logicalLine)}
+	m := &module{path: file, dirty: true, entry: p.all, err: err, inlined: make(map[string][]logicalLine)}
 	m.src = append(make([]string, first-1), strings.Split(src, "\n")...)
 	lines, lexErr := tokenizeFrom(src, first)
 	m.lines = lines
@@ -208,7 +215,7 @@ func (p *program) newScope(id string, m *module, parent *scope) *scope {
 	if s := p.scopes[id]; s != nil {
 		return s
 	}
-	s := &scope{id: id, mod: m, parent: parent, names: make(map[string]*cell), globals: make(map[string]bool)}
+	s := &scope{id: id, mod: m, parent: parent, names: make(map[string]*cell), globals: make(map[string]bool), nonlocals: make(map[string]bool), rebound: make(map[rebinding]bool)}
 	p.scopes[id] = s
 	return s
 }
@@ -218,6 +225,22 @@ func (s *scope) call() {
 	if !s.live {
 		s.live = true
 		s.mod.dirty = true
+	}
+}
+
+// everything gives up on telling which functions are called, and with what.
+func (p *program) everything() {
+	if p.all {
+		return
+	}
+	p.all = true
+	for _, m := range p.order {
+		m.entry, m.dirty = true, true
+	}
+	for _, s := range p.scopes {
+		for _, name := range s.params {
+			s.cell(name).add(anything)
+		}
 	}
 }
 

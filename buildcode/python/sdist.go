@@ -236,10 +236,7 @@ func (s *sdist) backend(module string) {
 	case top == "uv_build" || top == "uv":
 	case top == "mesonpy" || top == "mesonpep517":
 		s.c.fact("meson")
-		s.native(func(p string) bool {
-			base := path.Base(p)
-			return base == "meson.build" || base == "meson.options" || base == "meson_options.txt"
-		})
+		s.native(func(p string) bool { return p == "meson.build" || p == "meson.options" || p == "meson_options.txt" })
 	case top == "scikit_build_core" || top == "py_build_cmake" || top == "cmeel" || top == "skbuild":
 		s.cmake(top)
 	case top == "maturin":
@@ -320,6 +317,7 @@ func (s *sdist) script(kind buildcode.Kind, name, source string) {
 	case s.c.has(clean):
 		s.c.kind(kind)
 		s.p.enter(clean)
+		s.p.addRoot(path.Dir(clean))
 	default:
 		s.c.kind(kind)
 		s.c.use(buildcode.Unanalysed, source, 0, fmt.Sprintf("%q is not in the archive", name))
@@ -340,7 +338,7 @@ func (s *sdist) native(match func(string) bool) {
 	s.c.kind(buildcode.BuildBackend)
 	s.c.s.Capabilities = append(s.c.s.Capabilities, buildcode.Compile)
 	for _, f := range s.c.a.Files() {
-		if match(f.Path) {
+		if match(f.Path) && !slices.Contains(s.p.other, f.Path) {
 			s.p.other = append(s.p.other, f.Path)
 		}
 	}
@@ -348,8 +346,10 @@ func (s *sdist) native(match func(string) bool) {
 
 func (s *sdist) cmake(top string) {
 	s.c.fact("cmake")
-	s.native(func(p string) bool { return path.Base(p) == "CMakeLists.txt" || path.Ext(p) == ".cmake" })
 	settings := s.project.table("tool", "scikit-build")
+	root := orDefault(settings.table("cmake").text("source-dir"), s.project.table("tool", "py-build-cmake", "cmake").text("source_path"))
+	root = path.Join(root, "CMakeLists.txt")
+	s.native(func(p string) bool { return p == root })
 	for name, provider := range settings.table("metadata") {
 		t, _ := provider.(map[string]any)
 		s.c.fact(fmt.Sprintf("scikit-build metadata %s from %s", name, table(t).text("provider")))
@@ -365,11 +365,6 @@ func (s *sdist) cmake(top string) {
 // cargo adds what cargo reads. The crates themselves are analysed as crates are.
 func (s *sdist) cargo() {
 	s.native(cargoFile)
-	for _, f := range s.c.a.Files() {
-		if path.Base(f.Path) == "build.rs" {
-			s.p.other = append(s.p.other, f.Path)
-		}
-	}
 	s.c.fact("cargo")
 }
 

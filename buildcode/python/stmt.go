@@ -19,6 +19,8 @@ type evaluator struct {
 	toks  []token
 	i     int
 	depth int // of expressions in expressions
+	// held are the names that with statements around bind.
+	held []hold
 	// decorated: the function or class that follows is handed to a decorator.
 	decorated bool
 	// dead: the block that the line introduces never runs.
@@ -81,32 +83,79 @@ func (e *evaluator) block(lines []logicalLine) {
 		indent int
 		scope  *scope
 		dead   bool
+		held   []hold
 	}
-	base := e.scope
+	base, held := e.scope, e.held
 	var stack []frame
 	for _, line := range lines {
 		for len(stack) > 0 && line.indent <= stack[len(stack)-1].indent {
 			stack = stack[:len(stack)-1]
 		}
-		e.scope = base
+		e.scope, e.held = base, held
 		if len(stack) > 0 {
 			top := stack[len(stack)-1]
 			if top.dead {
 				continue
 			}
 			e.scope = top.scope
+			e.held = top.held
 		}
 		if e.p.work++; e.p.work > maxWork || e.p.work%1024 == 0 && e.p.c.ctx.Err() != nil {
 			break
 		}
-		before := e.scope
+		before, holding := e.scope, len(e.held)
 		e.toks, e.i, e.dead = line.tokens, 0, false
 		e.statements()
-		if e.scope != before || e.dead {
-			stack = append(stack, frame{line.indent, e.scope, e.dead})
+		if e.scope != before || e.dead || len(e.held) != holding {
+			stack = append(stack, frame{line.indent, e.scope, e.dead, slices.Clip(e.held)})
 		}
 	}
-	e.scope = base
+	e.scope, e.held = base, held
+}
+
+// hold is what a with statement binds: within its block the name is that and
+// nothing else, unless something in the program binds it there.
+type hold struct {
+	scope *scope
+	name  string
+	line  int
+	v     value
+}
+
+// held is what a with statement around binds name to.
+func (e *evaluator) heldBy(name string) (value, bool) {
+	for i := len(e.held) - 1; i >= 0; i-- {
+		h := e.held[i]
+		if h.name == name && h.scope == e.scope {
+			return h.v, !h.scope.rebound[rebinding{name, h.line}] && !h.scope.rebound[rebinding{name, 0}]
+		}
+	}
+	return value{}, false
+}
+
+// rebinding is a name that is bound again in the block of the with statement at
+// a line, or, at line 0, from another scope.
+type rebinding struct {
+	name string
+	line int
+}
+
+// rebind notes that name is bound in scope s while with statements hold it.
+func (e *evaluator) rebind(s *scope, name string) {
+	note := func(line int) {
+		if at := (rebinding{name, line}); !s.rebound[at] {
+			s.rebound[at] = true
+			s.mod.dirty = true
+		}
+	}
+	if s != e.scope {
+		note(0)
+	}
+	for _, h := range e.held {
+		if h.name == name && h.scope == s {
+			note(h.line)
+		}
+	}
 }
 
 // statements evaluates one logical line.
@@ -186,6 +235,8 @@ func (e *evaluator) keyword(t token) bool {
 		for ; e.peek().kind == nameToken; e.i++ {
 			if t.text == "global" {
 				e.scope.globals[e.peek().text] = true
+			} else {
+				e.scope.nonlocals[e.peek().text] = true
 			}
 			if !e.peekAt(1).is(",") {
 				continue
@@ -343,7 +394,7 @@ func (e *evaluator) assign(targets [][]token) {
 
 // sub is an evaluator of other tokens in the same place.
 func (e *evaluator) sub(toks []token) *evaluator {
-	return &evaluator{p: e.p, mod: e.mod, scope: e.scope, toks: toks, depth: e.depth + 1}
+	return &evaluator{p: e.p, mod: e.mod, scope: e.scope, toks: toks, depth: e.depth + 1, held: e.held}
 }
 
 // store binds v to a target: a name, an attribute, an element, or several.
@@ -454,6 +505,7 @@ func (e *evaluator) mutate(place string, v value) {
 	}
 	for s := e.scope; s != nil; s = s.parent {
 		if c := s.names[place]; c != nil {
+			e.rebind(s, place)
 			c.add(v)
 			return
 		}
@@ -529,7 +581,11 @@ func (e *evaluator) bind(name string, v value) {
 	s := e.scope
 	if s.globals[name] {
 		s = e.mod.scope
+	} else if s.nonlocals[name] {
+		for s = s.parent; s.parent != nil && (s.class || s.names[name] == nil); s = s.parent {
+		}
 	}
+	e.rebind(s, name)
 	if v.empty() {
 		s.cell(name) // bound all the same
 		return
@@ -576,7 +632,13 @@ func (e *evaluator) forClause() {
 func (e *evaluator) with() {
 	for !e.done() && !e.peek().is(":") {
 		before := e.i
+		line := e.peek().line
 		v := e.expr()
+		if e.peek().isName("as") && e.peekAt(1).kind == nameToken && (e.peekAt(2).is(":") || e.peekAt(2).is(",")) {
+			defer func(name string) {
+				e.held = append(slices.Clip(e.held), hold{e.scope, name, line, v})
+			}(e.peekAt(1).text)
+		}
 		e.asTarget(v)
 		if !e.accept(",") && e.i == before {
 			return
@@ -690,6 +752,11 @@ func (e *evaluator) parameters(s *scope, toks []token) {
 		}
 	}
 	s.params = names
+	if e.p.all {
+		for _, name := range names {
+			s.cell(name).add(anything)
+		}
+	}
 }
 
 // class reads a class's header.

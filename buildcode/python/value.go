@@ -40,7 +40,7 @@ type list struct {
 }
 
 const (
-	maxPaths  = 48
+	maxPaths  = 48 // of the archive; those of modules outside are few by nature
 	maxStrs   = 12
 	maxItems  = 64
 	maxFolded = 4096 // bytes of a computed string
@@ -146,10 +146,7 @@ func join(a, b value) value {
 	}
 	out := value{unknown: a.unknown || b.unknown}
 	var full bool
-	out.paths = union(a.paths, b.paths, maxPaths, &full)
-	if full { // names are never forgotten silently
-		out.paths = append(slices.Clip(out.paths[:maxPaths-1]), manyNames)
-	}
+	out.paths = unionPaths(a.paths, b.paths)
 	out.strs = union(a.strs, b.strs, maxStrs, &full)
 	out.files = union(a.files, b.files, maxStrs, &full)
 	out.unknown = out.unknown || full
@@ -174,8 +171,26 @@ func joinLists(a, b *list) *list {
 	return out
 }
 
-// manyNames stands for names that no longer fit into a value.
+// manyNames stands for functions and classes of the archive that no longer fit
+// into a value: any of them may be meant.
 const manyNames = "!"
+
+// unionPaths adds b to a. Beyond maxPaths names of the archive are taken together.
+func unionPaths(a, b []string) []string {
+	out := a
+	for _, p := range b {
+		if slices.Contains(out, p) {
+			continue
+		}
+		if len(out) >= maxPaths && strings.HasPrefix(p, "@") {
+			if p = manyNames; slices.Contains(out, p) {
+				continue
+			}
+		}
+		out = append(slices.Clip(out), p)
+	}
+	return out
+}
 
 // names is v without its strings: what must not be forgotten of it when it is
 // taken for unknown otherwise.
