@@ -35,9 +35,10 @@ type wireTest struct {
 	answer http.HandlerFunc // every request but those for tokens
 	mint   http.HandlerFunc // nil: a token that holds an hour
 
-	mu     sync.Mutex
-	tokens int
-	got    []string // method, path and token, guarded by mu
+	mu        sync.Mutex
+	tokens    int
+	answering sync.Mutex
+	got       []string // method, path and token, guarded by mu
 }
 
 func newWireTest(t *testing.T, answer http.HandlerFunc) *wireTest {
@@ -59,6 +60,10 @@ func (w *wireTest) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	w.got = append(w.got, r.Method+" "+r.URL.Path+" "+strings.TrimPrefix(r.Header.Get("Authorization"), "token ghs_secret"))
 	w.mu.Unlock()
+	// One after another: an answer that drops the connection may not have ended when
+	// the next request comes.
+	w.answering.Lock()
+	defer w.answering.Unlock()
 	w.answer(rw, r)
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -26,6 +27,8 @@ const (
 	analysis = "surface/1/"
 	// maxArtifacts bounds the files looked at for one release.
 	maxArtifacts = 300
+	// maxAnalysis bounds the look into one artifact. Ordinary ones take milliseconds.
+	maxAnalysis = 2 * time.Minute
 	// maxTogether bounds the files of one release that are fetched together.
 	maxTogether = 4
 	// maxDiff bounds the diff kept with a finding, in bytes.
@@ -334,6 +337,8 @@ func analyse(ctx context.Context, client registry.Client, a registry.Artifact) (
 		return buildcode.Surface{}, fmt.Errorf("%w: %w", errFetch, err)
 	}
 	defer blob.Close()
+	ctx, cancel := context.WithTimeout(ctx, maxAnalysis)
+	defer cancel()
 	var opened *archive.Archive
 	if blob.Partial {
 		opened, err = archive.OpenPartial(ctx, a.Kind, a.Filename, blob, blob.Size, archive.Limits{})
