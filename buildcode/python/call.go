@@ -99,7 +99,7 @@ func (e *evaluator) escapePath(p string, line int) {
 	case p == "os.environ" || p == "os.environb":
 		e.use(buildcode.ReadEnv, line)
 		return
-	case sensitiveModules[p]:
+	case sensitiveModules[p] || strings.HasPrefix(p, boundGetattr):
 		e.use(buildcode.Unanalysed, line)
 		return
 	case p == "builtins.open":
@@ -152,6 +152,9 @@ func (e *evaluator) callPath(p string, receiver value, args []argument, line int
 	if p == manyNames {
 		e.p.everything()
 		return anything, false
+	}
+	if base, found := strings.CutPrefix(p, boundGetattr); found {
+		return e.getattr(append([]argument{{v: pathValue(base)}}, args...), line), true
 	}
 	if benignTakers[p] {
 		return anything, true

@@ -519,6 +519,9 @@ func (e *evaluator) name(t token) value {
 	return v
 }
 
+// boundGetattr stands before a module whose __getattribute__ is meant.
+const boundGetattr = "getattr:"
+
 // ownName is __name__, which is good for finding the module itself.
 const ownName = "?.__name__"
 
@@ -620,6 +623,9 @@ func (e *evaluator) attributeOf(p, name string) value {
 		return e.attributeOfLocal(p, name)
 	}
 	full := p + "." + name
+	if name == "__getattribute__" && sensitiveModules[p] {
+		return pathValue(boundGetattr + p)
+	}
 	if name == "__globals__" || name == "f_globals" || name == "f_locals" {
 		return pathValue("globals()")
 	}

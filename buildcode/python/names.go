@@ -54,7 +54,7 @@ var effects = buildEffects(map[effect]string{
 		?.urlopen ?.urlretrieve ?.create_connection ?.create_server ?.open_connection ?.getaddrinfo ?.gethostbyname ?.gethostbyname_ex ?.connect_ex ?.fetch_build_eggs
 		?.create_datagram_endpoint ?.sock_connect`,
 	{buildcode.LoadCode, nameIt}: `ctypes _ctypes cffi.FFI.dlopen pickle cPickle _pickle dill cloudpickle shelve joblib.load code codeop zipimport imp
-		types.FunctionType types.CodeType types.LambdaType sys.meta_path sys.path_hooks sys.path_importer_cache sys.settrace sys.setprofile sys.addaudithook
+		types.FunctionType types.CodeType types.LambdaType sys.meta_path sys.path_hooks sys.path_importer_cache sys.settrace sys.setprofile sys.addaudithook codecs.register
 		importlib.machinery.ExtensionFileLoader importlib.machinery.SourcelessFileLoader importlib.machinery.PathFinder importlib.machinery.FileFinder
 		importlib._bootstrap importlib._bootstrap_external _imp _frozen_importlib _frozen_importlib_external importlib.reload
 		importlib.util.module_from_spec importlib.abc

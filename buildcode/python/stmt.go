@@ -586,6 +586,9 @@ func (e *evaluator) bind(name string, v value) {
 		}
 	}
 	e.rebind(s, name)
+	if s.class && !slices.Contains(v.paths, s.id+"."+name) {
+		e.p.attr(name).add(v) // self.name finds it
+	}
 	if v.empty() {
 		s.cell(name) // bound all the same
 		return
