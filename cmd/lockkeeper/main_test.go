@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/lockkeeper/lockkeeper/registry/registrytest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"lockkeeper": main,
+	})
+}
+
+// TestScripts runs the commands as a person would, in testdata/script. A script's
+// own files "registry/..." are served as the registries, and "expand FILE..."
+// replaces the {{digests}} in its lockfiles.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
+			env.Setenv("GIT_CONFIG_GLOBAL", filepath.Join(env.WorkDir, "gitconfig"))
+			return os.WriteFile(filepath.Join(env.WorkDir, "gitconfig"), []byte("[user]\nname = a\nemail = a@example.invalid\n[init]\ndefaultBranch = main\n"), 0o644)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve-registry": serveRegistry},
+	})
+}
+
+// serveRegistry serves the txtar text of a file and writes the configuration that
+// points to it: serve-registry TEXT CONFIG [FILE-TO-EXPAND ...]
+func serveRegistry(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: serve-registry TEXT CONFIG [FILE ...]")
+	}
+	s := registrytest.New()
+	ts.Check(s.LoadText([]byte(strings.ReplaceAll("\n"+ts.ReadFile(args[0]), "\n--> ", "\n-- "))))
+	ts.Check(s.Start())
+	ts.Defer(func() { s.Close() })
+	config := fmt.Sprintf("[server]\ncontact = \"test@example.invalid\"\n[cratesio]\nindex = %q\nstatic = %q\napi = %q\n[pypi]\npypi = %q\nfiles = %q\n",
+		s.Index(), s.Static(), s.API(), s.PyPI(), s.Files())
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(config), 0o644))
+	for _, name := range args[2:] {
+		text, err := s.Expand(ts.ReadFile(name))
+		ts.Check(err)
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o644))
+	}
+}
+
+// TestDemo runs the demo through, as the README's first command does.
+func TestDemo(t *testing.T) {
+	var out, errs strings.Builder
+	if code := run(context.Background(), []string{"demo", "--once"}, os.Environ(), strings.NewReader(""), &out, &errs); code != exitOK {
+		t.Fatalf("exit code %d\n%s%s", code, &out, &errs)
+	}
+	if !strings.Contains(out.String(), "only the reviewer's word with a reason counted") {
+		t.Errorf("the demo says:\n%s", &out)
+	}
+}
+
+// TestEveryCommandHasHelpWithAnExample reads what a new user reads first.
+func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
+	for _, args := range [][]string{{"scan"}, {"diff"}, {"allow", "add"}, {"allow", "list"}, {"policy", "check"}, {"serve"}, {"demo"}, {"version"}} {
+		var out, errs strings.Builder
+		code := run(context.Background(), append(args, "--help"), nil, strings.NewReader(""), &out, &errs)
+		if code != exitOK || !strings.Contains(out.String(), "Example") || !strings.Contains(out.String(), "lockkeeper "+strings.Join(args, " ")) {
+			t.Errorf("%v --help: exit code %d\n%s%s", args, code, &out, &errs)
+		}
+		if lines := strings.Count(out.String(), "\n"); lines > 48 {
+			t.Errorf("%v --help has %d lines, more than two screens", args, lines)
+		}
+	}
+}
