@@ -94,7 +94,7 @@ func (r *Report) table(b *strings.Builder, groups []group) {
 	if len(groups) == 0 {
 		return
 	}
-	b.WriteString("| | Package | Version | Why | Its build code can | Published by |\n|---|---|---|---|---|---|\n")
+	b.WriteString("| | Package | Why | Its build code can | Published by |\n|---|---|---|---|---|\n")
 	for _, g := range groups[:min(len(groups), maxRows)] {
 		var why []string
 		for _, o := range g.outcomes {
@@ -104,7 +104,7 @@ func (r *Report) table(b *strings.Builder, groups []group) {
 		if c := g.code(); c != nil {
 			can = markdownText(shorten(capabilityText(c.Capabilities), 200))
 		}
-		fmt.Fprintf(b, "| **%s** | %s | %s | %s | %s | %s |\n", stateText(g), markdownCode(g.title, true), markdownText(g.version(" → ")),
+		fmt.Fprintf(b, "| **%s** | %s | %s | %s | %s |\n", stateText(g), strings.TrimSpace(markdownCode(g.title, true)+" "+markdownText(g.version(" → "))),
 			strings.Join(why, "<br>"), can, markdownText(r.published(g)))
 	}
 	if len(groups) > maxRows {
