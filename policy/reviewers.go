@@ -64,7 +64,7 @@ func (e *electorate) refusesVoice(id int64) string {
 	if need := rank(e.reviewers.Permission); need >= rank(Write) && rank(person.Permission) >= need {
 		return ""
 	}
-	return fmt.Sprintf("only %s may sign off here", e.words())
+	return fmt.Sprintf("they are no reviewer here; reviewers are %s", e.words())
 }
 
 // refusesPerson is the part that no policy can change (promise 2).

@@ -2,9 +2,11 @@ package scan
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/lockfile"
@@ -22,8 +24,11 @@ func (j *judgement) judgePeople(ctx context.Context, client registry.Client, pro
 		return
 	}
 	earlier := earlierVersions(project, release)
-	versions := append([]string{release.Package.Version}, earlier[:min(len(earlier), nearest)]...)
-	publications, err := client.Publications(ctx, project.Name, versions)
+	if project.Ecosystem == lockkeeper.PyPI {
+		earlier = earlier[:min(len(earlier), nearest)]
+	}
+	versions := append([]string{release.Package.Version}, earlier...)
+	publications, err := j.scanner.publications(ctx, client, project, versions)
 	if err != nil {
 		j.trouble("could not be attributed to a publisher", "publisher", err)
 		return
@@ -42,6 +47,63 @@ func (j *judgement) judgePeople(ctx context.Context, client registry.Client, pro
 			Evidence: publisherEvidence(now, before),
 		})
 	}
+}
+
+// settled is the age after which the publication of a PyPI release is remembered:
+// it takes no further files, and so no other provenance, from then on (warehouse:
+// 14 days). What crates.io says of a version does not change.
+const settled = 15 * 24 * time.Hour
+
+// publications asks who published the versions, unless all of it is remembered:
+// crates.io allows one such request a second, and every sign-off means a scan.
+func (s *Scanner) publications(ctx context.Context, client registry.Client, project *registry.Project, versions []string) ([]registry.Publication, error) {
+	if s.Facts == nil {
+		return client.Publications(ctx, project.Name, versions)
+	}
+	key := "publications/1/" + string(project.Ecosystem) + "/" + project.Name
+	known := map[string]registry.Publication{}
+	if value, ok, err := s.Facts.Fact(ctx, key); err == nil && ok && json.Unmarshal(value, &known) != nil {
+		known = map[string]registry.Publication{}
+	}
+	var remembered []registry.Publication
+	for _, v := range versions {
+		if p, ok := known[content(project, v)]; ok {
+			remembered = append(remembered, p)
+		}
+	}
+	if len(remembered) == len(versions) {
+		return remembered, nil
+	}
+	all, err := client.Publications(ctx, project.Name, versions)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range all {
+		r := project.Release(p.Version)
+		if r != nil && (project.Ecosystem == lockkeeper.Cargo || !r.Published.IsZero() && s.now().Sub(r.Published) > settled) {
+			known[content(project, p.Version)] = p
+		}
+	}
+	value, err := json.Marshal(known)
+	if err != nil {
+		return nil, fmt.Errorf("encode publications: %w", err)
+	}
+	if err := s.Facts.PutFact(ctx, key, value); err != nil {
+		return nil, fmt.Errorf("remember publications: %w", err)
+	}
+	return all, nil
+}
+
+// content names a version and what it consists of: a name that was deleted and
+// taken by somebody else has other content under the same version.
+func content(project *registry.Project, version string) string {
+	name := version
+	if r := project.Release(version); r != nil {
+		for _, a := range r.Artifacts {
+			name += " " + a.Digest.Short()
+		}
+	}
+	return name
 }
 
 // earlierVersions are the versions below the release's, the same major line
