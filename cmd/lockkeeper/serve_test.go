@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestServe starts the server from a configuration as an operator would, and
+// stops it as an operating system does.
+func TestServe(t *testing.T) {
+	dir := t.TempDir()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const secret = "a secret of forty characters, to be found"
+	files := map[string]string{
+		"app.pem": string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})),
+		"secret":  secret + "\n",
+		"config.toml": "[server]\nlisten = \"127.0.0.1:0\"\ncontact = \"ops@example.invalid\"\n" +
+			"[github]\napi-url = \"http://127.0.0.1:1/api/v3\"\nweb-url = \"http://127.0.0.1:1\"\napp-id = 7\nprivate-key-file = '" + filepath.Join(dir, "app.pem") + "'\nwebhook-secret-file = '" + filepath.Join(dir, "secret") + "'\n" +
+			"[store]\npath = '" + filepath.Join(dir, "db") + "'\n[cache]\ndir = '" + filepath.Join(dir, "cache") + "'\n",
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	reader, writer := io.Pipe()
+	exit := make(chan int, 1)
+	go func() {
+		exit <- run(ctx, []string{"serve", "--config", filepath.Join(dir, "config.toml")}, nil, strings.NewReader(""), io.Discard, writer)
+		writer.Close()
+	}()
+	var log bytes.Buffer
+	address := ""
+	listening := regexp.MustCompile(`"address":"([^"]+)"`)
+	for buffer := make([]byte, 4096); address == ""; {
+		n, err := reader.Read(buffer)
+		if err != nil {
+			t.Fatalf("the server ended: %s", &log)
+		}
+		log.Write(buffer[:n])
+		if m := listening.FindSubmatch(log.Bytes()); m != nil {
+			address = string(m[1])
+		}
+	}
+	copied := make(chan struct{})
+	go func() { defer close(copied); io.Copy(&log, reader) }()
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/webhook": 405, "/": 404} {
+		resp, err := http.Get("http://" + address + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%s: %d, want %d", path, resp.StatusCode, want)
+		}
+	}
+	resp, err := http.Post("http://"+address+"/webhook", "application/json", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("an unsigned delivery: %d", resp.StatusCode)
+	}
+	stop()
+	select {
+	case code := <-exit:
+		if code != exitOK {
+			t.Errorf("exit code %d", code)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("the server does not stop")
+	}
+	<-copied
+	for _, hidden := range []string{secret, "RSA PRIVATE KEY"} {
+		if strings.Contains(log.String(), hidden) {
+			t.Errorf("promise 10: the log shows %q", hidden)
+		}
+	}
+}
