@@ -54,7 +54,7 @@ func (p *program) readScripts() {
 		case slices.ContainsFunc(readers, func(r string) bool { return slices.Contains(names, r) }):
 			p.script(f.Path)
 		case slices.Contains(names, "?"):
-			p.c.take(f.Path)
+			p.c.add(f.Path)
 		}
 	}
 }
@@ -111,7 +111,7 @@ func (p *program) executables() {
 		}
 		head, err := p.c.a.Head(f.Path)
 		if err == nil && isExecutable(head) {
-			p.c.take(f.Path)
+			p.c.add(f.Path)
 			p.c.use(buildcode.EmbeddedBinary, f.Path, 0, "an executable beside code that runs programs")
 		}
 	}
@@ -288,6 +288,9 @@ func (e *evaluator) reach(name, base string) {
 		}
 		return
 	}
+	if !e.p.once("all " + base) {
+		return
+	}
 	for _, f := range e.p.c.a.Files() {
 		if path.Base(f.Path) == base {
 			e.p.start(f.Path)
@@ -298,6 +301,9 @@ func (e *evaluator) reach(name, base string) {
 // cmakeInclude reaches a file, or a module that is found by its name in some
 // directory of CMAKE_MODULE_PATH.
 func (e *evaluator) cmakeInclude(name string) {
+	if !e.p.once("include " + name) {
+		return
+	}
 	for _, f := range e.p.c.a.Files() {
 		ext := path.Ext(f.Path)
 		if ext != ".cmake" && ext != ".txt" {

@@ -106,20 +106,20 @@ func (c *collector) isDir(p string) bool {
 	return p == "" || c.dirs[real]
 }
 
-// take adds a file to the surface. The content is nil where it cannot be had,
-// which then is a use of Unanalysed.
-func (c *collector) take(p string) []byte {
+// add adds a file to the surface and returns its path behind links. False where it
+// cannot be had, which then is a use of Unanalysed.
+func (c *collector) add(p string) (string, bool) {
 	real, ok := c.resolve(p)
 	if !ok {
 		c.use(buildcode.Unanalysed, p, 0, "a symbolic link out of the archive")
-		return nil
+		return real, false
 	}
 	if !c.files[real] {
 		c.files[real] = true
 		digest, err := c.a.Sum(real)
 		if err != nil {
 			c.use(buildcode.Unanalysed, p, 0, err.Error())
-			return nil
+			return real, false
 		}
 		file := buildcode.File{Path: real, Digest: digest}
 		if f, _ := c.a.File(real); f.Size <= buildcode.MaxText {
@@ -128,6 +128,16 @@ func (c *collector) take(p string) []byte {
 			}
 		}
 		c.s.Files = append(c.s.Files, file)
+	}
+	return real, true
+}
+
+// take adds a file to the surface and returns its content, nil where it cannot be
+// had or is too much to follow, which then is a use of Unanalysed.
+func (c *collector) take(p string) []byte {
+	real, ok := c.add(p)
+	if !ok {
+		return nil
 	}
 	data, err := c.a.ReadFile(real)
 	if err != nil {

@@ -44,9 +44,7 @@ func (e *evaluator) expr() value {
 	e.depth++
 	defer func() { e.depth-- }()
 	if e.depth > maxExpression {
-		e.p.c.use(buildcode.Unanalysed, e.mod.path, e.peek().line, "expressions nested too deeply")
-		e.i = len(e.toks)
-		return anything
+		return e.tooDeep()
 	}
 	t := e.peek()
 	switch {
@@ -70,6 +68,13 @@ func (e *evaluator) expr() value {
 		}
 	}
 	return v
+}
+
+// tooDeep gives up on the rest of a line.
+func (e *evaluator) tooDeep() value {
+	e.p.c.use(buildcode.Unanalysed, e.mod.path, e.peek().line, "expressions nested too deeply")
+	e.i = len(e.toks)
+	return anything
 }
 
 // lambda is a function without a name; its parameters are unknown.
@@ -118,9 +123,7 @@ func (e *evaluator) not() value {
 	e.depth++
 	defer func() { e.depth-- }()
 	if e.depth > maxExpression {
-		e.p.c.use(buildcode.Unanalysed, e.mod.path, e.peek().line, "expressions nested too deeply")
-		e.i = len(e.toks)
-		return anything
+		return e.tooDeep()
 	}
 	if e.acceptName("not") {
 		e.not()
@@ -198,6 +201,11 @@ func (e *evaluator) leak(v value, line int) {
 }
 
 func (e *evaluator) unary() value {
+	e.depth++
+	defer func() { e.depth-- }()
+	if e.depth > maxExpression {
+		return e.tooDeep()
+	}
 	t := e.peek()
 	if t.is("-") || t.is("+") || t.is("~") {
 		e.i++
@@ -458,7 +466,7 @@ func (e *evaluator) strings() value {
 // mentions looks at what a literal names by itself.
 func (e *evaluator) mentions(v value, line int) {
 	for _, s := range v.strs {
-		if homeMarks.MatchString(s) {
+		if e.p.emit && homeMarks.MatchString(s) {
 			e.use(buildcode.Home, line)
 		}
 		// "dir/build.py:ffi" is how cffi is told of a file to execute.

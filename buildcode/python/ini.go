@@ -23,26 +23,32 @@ func parseConfig(data []byte) (config, error) {
 	out := make(config)
 	var section map[string]string
 	option, indent, number := "", 0, 0
+	var value strings.Builder // of option
+	end := func() {
+		if section != nil && option != "" {
+			section[option] = value.String()
+		}
+		value.Reset()
+	}
 	for line := range strings.SplitSeq(text, "\n") {
 		number++
-		value := strings.TrimSpace(line)
-		if strings.HasPrefix(value, "#") || strings.HasPrefix(value, ";") {
+		text := strings.TrimSpace(line)
+		if strings.HasPrefix(text, "#") || strings.HasPrefix(text, ";") {
 			continue
 		}
-		if value == "" {
-			if section != nil && option != "" {
-				section[option] += "\n"
-			}
+		if text == "" {
+			value.WriteByte('\n')
 			continue
 		}
 		depth := len(line) - len(strings.TrimLeft(line, " \t\f\v"))
 		if section != nil && option != "" && depth > indent {
-			section[option] += "\n" + value
+			value.WriteString("\n" + text)
 			continue
 		}
 		indent = depth
-		if m := sectionLine.FindStringSubmatch(value); m != nil {
-			option = ""
+		end()
+		option = ""
+		if m := sectionLine.FindStringSubmatch(text); m != nil {
 			if out[m[1]] == nil {
 				out[m[1]] = make(map[string]string)
 			} else if m[1] != "DEFAULT" {
@@ -54,13 +60,14 @@ func parseConfig(data []byte) (config, error) {
 		if section == nil {
 			return out, fmt.Errorf("line %d: no section header before it", number)
 		}
-		m := optionLine.FindStringSubmatch(value)
+		m := optionLine.FindStringSubmatch(text)
 		if m == nil || m[1] == "" {
 			return out, fmt.Errorf("line %d: neither a section nor an option", number)
 		}
 		option = strings.ReplaceAll(strings.ToLower(m[1]), "-", "_")
-		section[option] = m[2]
+		value.WriteString(m[2])
 	}
+	end()
 	for name, value := range out["DEFAULT"] {
 		for _, section := range out {
 			if _, found := section[name]; !found {

@@ -165,6 +165,9 @@ func (e *evaluator) mesonSubproject(function string, args []token, line int) {
 	if function == "dependency" && len(names) == 0 {
 		return // of an object, as py.dependency()
 	}
+	if !e.p.once(function + " " + strings.Join(names, " ")) {
+		return
+	}
 	for _, f := range e.p.c.a.Files() {
 		name, found := strings.CutSuffix(f.Path, ".wrap")
 		if !found || e.p.c.dirs[name] || path.Base(path.Dir(name)) != "subprojects" {

@@ -29,6 +29,7 @@ type program struct {
 	all           bool            // any function may be called
 	// mesonPrograms and mesonTexts are what variables of Meson hold.
 	mesonPrograms map[string]string
+	reached       map[string]bool // what build files named, once each
 	mesonTexts    map[string][]string
 }
 
@@ -70,6 +71,8 @@ type scope struct {
 	live bool
 	// escaped: it may be called from where nobody looks, so its results escape too.
 	escaped bool
+	method  bool     // the function belongs to a class
+	methods []*scope // of a class
 	// bases are the classes of the archive that a class derives from.
 	bases []string
 	// framework: it derives from a class of which nothing is known.
@@ -89,12 +92,16 @@ func newProgram(c *collector, roots ...string) *program {
 	return &program{
 		c: c, roots: roots, modules: make(map[string]*module), scopes: make(map[string]*scope),
 		methods: make(map[string][]*scope), attrs: make(map[string]*cell), imports: make(map[string]bool), scripts: make(map[string]bool),
-		mesonPrograms: make(map[string]string), mesonTexts: make(map[string][]string),
+		mesonPrograms: make(map[string]string), reached: make(map[string]bool), mesonTexts: make(map[string][]string),
 	}
 }
 
-// maxWork bounds the logical lines that are evaluated, all passes together.
-const maxWork = 4_000_000
+// maxWork bounds the logical lines that are evaluated, all passes together; a long
+// one counts once more for every workTokens of its tokens.
+const (
+	maxWork    = 1_000_000
+	workTokens = 16
+)
 
 // maxPasses bounds the search for a fixed point. Honest code needs three or four.
 const maxPasses = 40
@@ -251,12 +258,8 @@ func (p *program) use(s *scope) {
 		return
 	}
 	s.used = true
-	for _, methods := range p.methods {
-		for _, m := range methods {
-			if m.parent == s {
-				m.call()
-			}
-		}
+	for _, m := range s.methods {
+		m.call()
 	}
 	for _, base := range s.bases {
 		p.use(p.scopes[base])
@@ -377,9 +380,19 @@ func (p *program) findIn(dotted, root string) value {
 
 // native takes a compiled module into the surface. Nothing can be said of it.
 func (p *program) native(file string) value {
-	p.c.take(file)
+	p.c.add(file)
 	p.c.use(buildcode.EmbeddedBinary, file, 0, "a compiled module is imported")
 	return anything
+}
+
+// once reports whether key was not asked about before, so that hostile build files
+// cannot make every line search the whole archive.
+func (p *program) once(key string) bool {
+	if p.reached[key] {
+		return false
+	}
+	p.reached[key] = true
+	return true
 }
 
 // start follows a file of the archive that is run as a program.

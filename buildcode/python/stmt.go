@@ -100,7 +100,7 @@ func (e *evaluator) block(lines []logicalLine) {
 			e.scope = top.scope
 			e.held = top.held
 		}
-		if e.p.work++; e.p.work > maxWork || e.p.work%1024 == 0 && e.p.c.ctx.Err() != nil {
+		if e.p.work += 1 + len(line.tokens)/workTokens; e.p.work > maxWork || e.p.c.ctx.Err() != nil {
 			break
 		}
 		before, holding := e.scope, len(e.held)
@@ -229,7 +229,9 @@ func (e *evaluator) keyword(t token) bool {
 		e.class()
 	case "async":
 		e.i++
-		return e.keyword(e.peek())
+		if next.isName("def") || next.isName("with") || next.isName("for") {
+			return e.keyword(next)
+		}
 	case "global", "nonlocal":
 		e.i++
 		for ; e.peek().kind == nameToken; e.i++ {
@@ -682,8 +684,10 @@ func (e *evaluator) def() {
 		}
 	}
 	s := e.enter(name)
-	if e.scope.class && !slices.Contains(e.p.methods[name], s) {
+	if e.scope.class && !s.method {
+		s.method = true
 		e.p.methods[name] = append(e.p.methods[name], s)
+		e.scope.methods = append(e.scope.methods, s)
 	}
 	if e.peek().is("(") {
 		if end := matching(e.toks, e.i); end > 0 {

@@ -58,7 +58,7 @@ var private = regexp.MustCompile(`(^|[/\\"' ])(~[/\\]|\.ssh\b|\.aws\b|\.gnupg\b|
 var linking = regexp.MustCompile(`-fuse-ld=[./]|--ld-path|-fplugin=|-plugin[=, ]|-wrapper[=, ]|-Zcodegen-backend|codegen-backend=|-Clinker=|linker=[./]|link-arg[a-z-]*=(-B|@|-specs)|LD_PRELOAD|DYLD_INSERT_LIBRARIES|rustc-env=(PATH|COMPILER_PATH|GCC_EXEC_PREFIX)`)
 
 // systemFiles are read by nothing that builds.
-var systemFiles = regexp.MustCompile(`^(/etc/(passwd|shadow|hosts|sudoers)|/proc/(self/(environ|mem|maps)|[0-9]+/)|/var/run/docker\.sock|/root/)`)
+var systemFiles = regexp.MustCompile(`^(/etc/(passwd|shadow|hosts|sudoers)|/proc/(self/(environ|mem|maps)|[0-9]+/)|/var/run/docker\.sock|/root(/|$))`)
 
 // maxLiteral bounds the strings that are remembered, in bytes.
 const maxLiteral = 4096

@@ -38,15 +38,7 @@ Examples:
 }
 
 func (c *allowAddCmd) Run(p *process) error {
-	change, err := openChange(p, c.Repo, c.Base, "")
-	if err != nil {
-		return err
-	}
-	scanner, err := c.scanner(p)
-	if err != nil {
-		return err
-	}
-	r, err := change.judge(p, scanner)
+	r, err := c.judge(p, c.Repo, c.Base, "")
 	if err != nil {
 		return err
 	}

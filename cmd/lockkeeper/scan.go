@@ -41,20 +41,25 @@ func (scanCmd) Help() string {
 }
 
 func (c *scanCmd) Run(p *process) error {
-	change, err := openChange(p, c.Repo, c.Base, c.Head)
-	if err != nil {
-		return err
-	}
-	scanner, err := c.scanner(p)
-	if err != nil {
-		return err
-	}
-	r, err := change.judge(p, scanner)
+	r, err := c.judge(p, c.Repo, c.Base, c.Head)
 	if err != nil {
 		return err
 	}
 	r.Command = strings.TrimSpace("lockkeeper scan " + nonDefault("--base", c.Base) + nonDefault("--head", c.Head))
 	return c.write(p, r)
+}
+
+// judge opens a change of a local repository, scans it and decides.
+func (f engineFlags) judge(p *process, dir, base, head string) (*report.Report, error) {
+	change, err := openChange(p, dir, base, head)
+	if err != nil {
+		return nil, err
+	}
+	scanner, err := f.scanner(p)
+	if err != nil {
+		return nil, err
+	}
+	return change.judge(p, scanner)
 }
 
 func nonDefault(flag, value string) string {
