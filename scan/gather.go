@@ -166,7 +166,12 @@ func (s *Scanner) watched(ctx context.Context, in Input, g *gathered, base, head
 	requirements = slices.Compact(requirements)
 	for i := 0; i < len(requirements); i++ {
 		if i > maxIncluded {
-			return nil, fmt.Errorf("%s: more than %d requirements files are drawn in: watch fewer with [scan] lockfiles in %s", requirements[i], maxIncluded, policy.Path)
+			g.findings = append(g.findings, policy.Finding{
+				Rule: policy.Unverified, Lockfile: requirements[i],
+				Message: fmt.Sprintf("is one of more than %d requirements files, which are not all looked at; watch fewer with [scan] lockfiles in %s", maxIncluded, policy.Path),
+				Subject: "too many requirements files",
+			})
+			return formats, nil
 		}
 		parsed, problem := s.side(ctx, in.Head, head, requirements[i], lockfile.Requirements)
 		if problem != nil {

@@ -86,6 +86,9 @@ func (w *worker) rights(ctx context.Context, in *policy.Input, speakers map[int6
 // Only commits of speakers, and those whose author is nobody known, need a closer
 // look: whether they touch a watched file.
 func (w *worker) contributors(ctx context.Context, in *policy.Input, c *sides, result *scan.Result, speakers map[int64]string) error {
+	if c.unrelated {
+		in.Unresolved = append(in.Unresolved, "a history that has nothing in common with the base branch")
+	}
 	for _, commit := range c.commits {
 		ids, unresolved := hands(commit)
 		relevant := unresolved != "" || slices.ContainsFunc(ids, func(id int64) bool { _, speaks := speakers[id]; return speaks })

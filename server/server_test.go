@@ -507,3 +507,15 @@ func TestPromise3ARegistryThatIsAwayHolds(t *testing.T) {
 	p.Comment("outsider", "/lockkeeper rescan")
 	w.want(p, "success", "after the registry came back")
 }
+
+// TestUnrelatedHistoryIsAllNew: without a merge base everything in the head is
+// judged, and nobody can sign off, since who wrote it is not known.
+func TestUnrelatedHistoryIsAllNew(t *testing.T) {
+	w := newWorld(t, somePolicy)
+	p := w.open(map[string]string{"README.md": "x\n"})
+	w.settle()
+	p.ForcePush(w.repo.CommitOn("", githubtest.CommitSpec{Message: "Begin", Author: "author", Files: map[string]string{"Cargo.lock": w.lock("grabber@2.0.0", "quiet@1.0.0")}}))
+	w.want(p, "action_required", "without a merge base")
+	p.Comment("reviewer", yes)
+	w.want(p, "action_required", "after a sign-off that cannot count")
+}

@@ -123,38 +123,47 @@ func (w *worker) judge(ctx context.Context, s subject) error {
 	if err != nil {
 		return err
 	}
+	r, sides, err := w.line(ctx, s, before)
+	var broken *scan.RulesError
+	var tooLarge *github.TooLarge
+	switch {
+	case errors.As(err, &broken):
+		return w.hold(ctx, s, check, before, brokenRules(s, broken))
+	case errors.As(err, &tooLarge):
+		return w.hold(ctx, s, check, before, beyondBounds(s, tooLarge))
+	case err != nil:
+		return err
+	}
+	if err := w.publish(ctx, s, check, before, sides, r); err != nil {
+		return err
+	}
+	if r.Scan.Retry {
+		return w.queue.PutLater(ctx, w.job, w.cfg.Now().Add(retryUnverified))
+	}
+	return nil
+}
+
+// line reads, scans and decides, and writes nothing to GitHub but reactions.
+func (w *worker) line(ctx context.Context, s subject, before store.Scan) (*report.Report, *sides, error) {
 	sides, err := w.sides(ctx, s)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	rules, err := scan.ReadRules(ctx, sides.tip, sides.head)
-	var broken *scan.RulesError
-	if errors.As(err, &broken) {
-		out := brokenRules(s, broken)
-		out.ExternalID = w.externalID(s)
-		return w.brokenRules(ctx, s, check, before, out)
-	}
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	result, err := w.cfg.Scanner.Run(ctx, scan.Input{
 		Base: sides.base, Head: sides.head, BaseName: sides.mergeBase, HeadName: s.head, Policy: rules.Policy,
 	})
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	in := rules.Input(result, w.cfg.Now())
 	if err := w.people(ctx, &in, s, before, sides, result); err != nil {
-		return err
+		return nil, nil, err
 	}
-	r := &report.Report{Scan: result, Decision: policy.Evaluate(in), Onboarded: rules.Onboarded, BaseBranch: s.baseRef}
-	if err := w.publish(ctx, s, check, before, sides, r); err != nil {
-		return err
-	}
-	if result.Retry {
-		return w.queue.PutLater(ctx, w.job, w.cfg.Now().Add(retryUnverified))
-	}
-	return nil
+	return &report.Report{Scan: result, Decision: policy.Evaluate(in), Onboarded: rules.Onboarded, BaseBranch: s.baseRef}, sides, nil
 }
 
 // sides are the revisions of one change.
@@ -162,6 +171,16 @@ type sides struct {
 	base, head, tip  scan.Tree
 	mergeBase, tipID string
 	commits          []github.Commit
+	unrelated        bool // there is no merge base, and so no list of commits
+}
+
+// emptyTree is the base of a head that has no history in common with the branch.
+type emptyTree struct{}
+
+func (emptyTree) Files(context.Context) ([]lockkeeper.TreeFile, error) { return nil, nil }
+
+func (emptyTree) Read(_ context.Context, f lockkeeper.TreeFile, _ int64) ([]byte, error) {
+	return nil, fmt.Errorf("%s is not there", f.Path)
 }
 
 // sides fixes the tip of the base branch, the merge base and the commits between.
@@ -176,7 +195,8 @@ func (w *worker) sides(ctx context.Context, s subject) (*sides, error) {
 	comparison, err := w.client.Compare(ctx, w.repo, tip, s.head)
 	switch {
 	case errors.Is(err, github.ErrNoMergeBase):
-		return nil, fmt.Errorf("pull request without common history: %w", err)
+		out.base, out.mergeBase, out.unrelated = emptyTree{}, "none", true
+		return out, nil
 	case err != nil:
 		return nil, err
 	}
@@ -240,6 +260,15 @@ func (w *worker) externalID(s subject) string {
 	return fmt.Sprintf("%d/%d/%s/%d", w.repo.ID, number, s.baseRef, w.generation)
 }
 
+// beyondBounds says that a change cannot be judged, whatever is tried.
+func beyondBounds(s subject, err error) github.Check {
+	return github.Check{
+		Name: checkName(s.baseRef), Head: s.head, Conclusion: policy.Failure,
+		Title:   "The change is too large to be judged",
+		Summary: "Nothing that could not be looked at passes. Split the change, or rebase it onto the base branch:\n\n" + report.Fenced(err.Error()),
+	}
+}
+
 func brokenRules(s subject, err error) github.Check {
 	return github.Check{
 		Name: checkName(s.baseRef), Head: s.head, Conclusion: policy.Failure,
@@ -248,9 +277,10 @@ func brokenRules(s subject, err error) github.Check {
 	}
 }
 
-// brokenRules writes a check that says what the owners must mend. What was found
-// before is forgotten, so that the next scan starts a run of its own.
-func (w *worker) brokenRules(ctx context.Context, s subject, check int64, before store.Scan, out github.Check) error {
+// hold writes a check that says why nothing can be judged. What was found before
+// is forgotten, so that the next scan starts a run of its own.
+func (w *worker) hold(ctx context.Context, s subject, check int64, before store.Scan, out github.Check) error {
+	out.ExternalID = w.externalID(s)
 	check, err := w.finishCheck(ctx, s, check, before, out, false)
 	if err != nil || s.pull == nil {
 		return err

@@ -175,10 +175,13 @@ func (r *Repo) Commit(branch string, spec CommitSpec) string {
 }
 
 // CommitOn makes a commit on top of parent without pushing it anywhere: material
-// for ForcePush.
+// for ForcePush. An empty parent begins another history.
 func (r *Repo) CommitOn(parent string, spec CommitSpec) string {
 	r.srv.mu.Lock()
 	defer r.srv.mu.Unlock()
+	if parent == "" {
+		return r.makeCommit(plumbing.ZeroHash, spec).String()
+	}
 	return r.makeCommit(r.mustResolve(parent), spec).String()
 }
 
