@@ -208,7 +208,7 @@ func (e *evaluator) scriptCommand(words []string, line, depth int) {
 		e.use(buildcode.Decode, line)
 	case shells[name] && len(words) == 1: // "| sh"
 		e.use(buildcode.Run(name), line)
-	case name == "python":
+	case name == "python" && buildFileReaders(e.mod.path) == nil:
 		e.interpreter(words[1:], line)
 	}
 	if buildFileReaders(e.mod.path) != nil {
@@ -304,13 +304,17 @@ func (e *evaluator) cmakeInclude(name string) {
 	if !e.p.once("include " + name) {
 		return
 	}
-	for _, f := range e.p.c.a.Files() {
-		ext := path.Ext(f.Path)
-		if ext != ".cmake" && ext != ".txt" {
-			continue
+	known := strings.TrimSuffix(path.Base(name), ".cmake")
+	for _, file := range append(e.p.c.names[known], e.p.c.names[path.Base(name)]...) {
+		if ext := path.Ext(file); ext == ".cmake" || ext == ".txt" {
+			e.p.start(file)
 		}
-		known := strings.TrimSuffix(path.Base(name), ".cmake")
-		if known == strings.TrimSuffix(path.Base(f.Path), ".cmake") || strings.Contains(known, hole) && ext == ".cmake" {
+	}
+	if !strings.Contains(known, hole) || !e.p.once("include any") {
+		return
+	}
+	for _, f := range e.p.c.a.Files() {
+		if path.Ext(f.Path) == ".cmake" {
 			e.p.start(f.Path)
 		}
 	}

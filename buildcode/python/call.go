@@ -427,6 +427,9 @@ func (e *evaluator) callScope(s *scope, args []argument, skip int) value {
 	return s.ret.read(e.mod)
 }
 
+// maxMethods of one name are told apart by what they are called with.
+const maxMethods = 100
+
 // method is a call of an attribute of something whose class is not known: any
 // method of that name in the archive, or one of a string, list or file.
 func (e *evaluator) method(receiver value, name string, args []argument, line int) (out value, known bool) {
@@ -435,6 +438,10 @@ func (e *evaluator) method(receiver value, name string, args []argument, line in
 		if strings.HasPrefix(p, "?.") || strings.HasPrefix(p, "@") {
 			local = true
 		}
+	}
+	if local && len(e.p.methods[name]) > maxMethods {
+		e.escapeMethods(name)
+		return anything, false
 	}
 	if local {
 		for _, s := range e.p.methods[name] {

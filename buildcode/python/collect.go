@@ -35,13 +35,14 @@ type collector struct {
 	uses  map[buildcode.Use]bool
 	dirs  map[string]bool     // directories of the archive
 	links map[string]string   // symbolic links
+	names map[string][]string // files by their name without directory and extension
 	stems map[string][]string // compiled modules by path up to the first dot of the name
 }
 
 func newCollector(ctx context.Context, a *archive.Archive) *collector {
 	c := &collector{
 		ctx: ctx, a: a, files: make(map[string]bool), shown: make(map[[2]string]int), uses: make(map[buildcode.Use]bool),
-		dirs: make(map[string]bool), links: make(map[string]string), stems: make(map[string][]string),
+		dirs: make(map[string]bool), links: make(map[string]string), stems: make(map[string][]string), names: make(map[string][]string),
 	}
 	c.s.Partial = a.Partial
 	for _, f := range a.Files() {
@@ -51,6 +52,9 @@ func newCollector(ctx context.Context, a *archive.Archive) *collector {
 		for dir := path.Dir(f.Path); dir != "." && !c.dirs[dir]; dir = path.Dir(dir) {
 			c.dirs[dir] = true
 		}
+		base := path.Base(f.Path)
+		name := strings.TrimSuffix(base, path.Ext(base))
+		c.names[name] = append(c.names[name], f.Path)
 		switch path.Ext(f.Path) {
 		case ".so", ".pyd", ".pyc", ".dll", ".dylib":
 			dir, base := path.Split(f.Path)

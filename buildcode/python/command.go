@@ -59,35 +59,52 @@ func (e *evaluator) arguments1(v value, line int) {
 	}
 }
 
-// argv is every argument vector that items may be: all variants of the program,
-// and of what follows the first text of each. A hole stands for what is unknown.
+const (
+	// exactWords of an argument vector are kept apart by what they may be, since
+	// what an interpreter runs stands among them; of later ones any may follow.
+	exactWords = 4
+	// maxVariants bounds the vectors that these make.
+	maxVariants = 32
+)
+
+// argv is every argument vector that items may be. A hole stands for what is
+// unknown.
 func argv(items []value) [][]string {
-	var tail []string
-	for i, item := range items[1:] {
-		texts := item.text()
-		if slices.Contains(item.paths, "sys.executable") {
-			texts = []string{"python"}
+	out := [][]string{nil}
+	for i, item := range items {
+		texts := wordsOf(item)
+		if i >= exactWords || len(out)*len(texts) > maxVariants {
+			for k := range out {
+				out[k] = append(slices.Clip(out[k]), texts...)
+			}
+			if i < exactWords { // not told apart, so not known
+				out = append(out, []string{hole})
+			}
+			continue
 		}
-		tail = append(tail, texts[0])
-		// Variants stand as more words; only programs that take code mind the order.
-		if i < 4 {
-			tail = append(tail, texts[1:]...)
+		var next [][]string
+		for _, words := range out {
+			for _, text := range texts {
+				next = append(next, append(slices.Clip(words), text))
+			}
 		}
-	}
-	var out [][]string
-	for _, p := range items[0].paths {
-		if p == "sys.executable" {
-			out = append(out, append([]string{"python"}, tail...))
-		}
-	}
-	texts := items[0].text()
-	if len(items[0].paths) > 0 && len(out) == len(items[0].paths) && !items[0].unknown {
-		texts = items[0].strs
-	}
-	for _, program := range texts {
-		out = append(out, append([]string{program}, tail...))
+		out = next
 	}
 	return out
+}
+
+// wordsOf is what one argument may be.
+func wordsOf(v value) []string {
+	var texts []string
+	for _, p := range v.paths {
+		if p == "sys.executable" {
+			texts = append(texts, "python")
+		}
+	}
+	if len(texts) > 0 && len(texts) == len(v.paths) && !v.unknown && v.list == nil && len(v.files) == 0 {
+		return append(texts, v.strs...)
+	}
+	return append(texts, v.text()...)
 }
 
 // maxShellDepth bounds shells within command lines.
@@ -158,16 +175,19 @@ func (e *evaluator) command(words []string, line, depth int) {
 		return
 	}
 	name := programName(words[0])
-	if name == "" {
-		e.use(buildcode.RunUnknown, line)
-	} else {
-		e.use(buildcode.Run(name), line)
-	}
+	lower := strings.ToLower(name)
+	args := words[1:]
 	for _, w := range words {
 		e.word(w, line)
 	}
-	lower := strings.ToLower(name)
-	args := words[1:]
+	switch {
+	case name == "":
+		e.use(buildcode.RunUnknown, line)
+	case (name == "python" || name == "pypy") && e.interpreter(args, line):
+		// What it runs is part of the surface and speaks for itself.
+	default:
+		e.use(buildcode.Run(name), line)
+	}
 	switch {
 	case depth > maxShellDepth:
 	case wrappers[lower]:
@@ -181,8 +201,6 @@ func (e *evaluator) command(words []string, line, depth int) {
 				e.commandLine(args[i+1], line, depth+1)
 			}
 		}
-	case name == "python" || name == "pypy":
-		e.interpreter(args, line)
 	}
 	if networkTools[lower] || packageTools[lower] && slices.ContainsFunc(args, fetches) {
 		e.use(buildcode.Network, line)
@@ -214,33 +232,53 @@ func decodes(name string, args []string) bool {
 	return false
 }
 
-// interpreter evaluates the arguments of a Python interpreter.
-func (e *evaluator) interpreter(args []string, line int) {
+// interpreter evaluates the arguments of a Python interpreter. True if all that it
+// runs is known: code in the command, or a script or module of the archive.
+func (e *evaluator) interpreter(args []string, line int) bool {
 	for i, a := range args {
-		if i+1 >= len(args) || !strings.HasPrefix(a, "-") {
-			if !strings.HasPrefix(a, "-") {
-				break
+		switch {
+		case !strings.HasPrefix(a, "-"):
+			file, inside := insidePath(a)
+			if inside && e.p.c.has(file) {
+				e.p.startPython(file)
+				return true
 			}
-			continue
-		}
-		switch a {
-		case "-c":
-			e.code(value{strs: args[i+1 : i+2]}, line, buildcode.LoadCode)
-			return
-		case "-m":
-			if args[i+1] == "pip" || args[i+1] == "ensurepip" || args[i+1] == "easy_install" {
-				if slices.ContainsFunc(args[i+1:], fetches) || args[i+1] != "pip" {
-					e.use(buildcode.Network, line)
-				}
-				e.use(buildcode.Run(args[i+1]), line)
-			} else if !strings.Contains(args[i+1], hole) {
-				if v := e.p.find(args[i+1], e.p.roots); len(v.paths) > 0 {
-					e.p.find(args[i+1]+".__main__", e.p.roots)
-				}
-			}
-			return
+			return false
+		case i+1 >= len(args):
+			return false
+		case a == "-c":
+			code := args[i+1]
+			e.code(value{strs: []string{code}}, line, buildcode.LoadCode)
+			return !strings.Contains(code, hole)
+		case a == "-m":
+			return e.runModule(args[i+1], args[i+2:], line)
+		case a == "-W" || a == "-X" || a == "-": // with an argument, or from standard input
+			return false
 		}
 	}
+	return false
+}
+
+// runModule is "python -m module".
+func (e *evaluator) runModule(module string, args []string, line int) bool {
+	switch module {
+	case "pip", "ensurepip", "easy_install":
+		if module != "pip" || slices.ContainsFunc(args, fetches) {
+			e.use(buildcode.Network, line)
+		}
+		e.use(buildcode.Run(module), line)
+		return false
+	}
+	if strings.Contains(module, hole) {
+		return false
+	}
+	found := join(e.p.find(module, e.p.roots), e.p.find(module+".__main__", e.p.roots))
+	for _, at := range found.paths {
+		if m := e.p.moduleAt(at); m != nil {
+			e.p.enter(m.path)
+		}
+	}
+	return len(found.paths) > 0 && !found.unknown
 }
 
 // word looks at one argument of a program: a file of the archive is run, or

@@ -562,7 +562,10 @@ func (e *evaluator) attribute(v value, name string) value {
 
 // escapeMethods: a method that is taken without a call may be called with anything.
 func (e *evaluator) escapeMethods(name string) {
-	for _, s := range e.p.methods[name] {
+	all := e.p.methods[name]
+	from := e.p.escaped[name]
+	e.p.escaped[name] = len(all)
+	for _, s := range all[from:] {
 		s.call()
 		for i, param := range s.params {
 			if i > 0 {

@@ -2,7 +2,6 @@ package python
 
 import (
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/buildcode"
@@ -168,16 +167,20 @@ func (e *evaluator) mesonSubproject(function string, args []token, line int) {
 	if !e.p.once(function + " " + strings.Join(names, " ")) {
 		return
 	}
-	for _, f := range e.p.c.a.Files() {
-		name, found := strings.CutSuffix(f.Path, ".wrap")
-		if !found || e.p.c.dirs[name] || path.Base(path.Dir(name)) != "subprojects" {
-			continue
+	if len(names) == 0 { // a name that is computed: any of them
+		for _, f := range e.p.c.a.Files() {
+			names = append(names, strings.TrimSuffix(path.Base(f.Path), ".wrap"))
 		}
-		if !slices.Contains(names, path.Base(name)) && len(names) > 0 {
-			continue
-		}
-		if data := e.p.c.take(f.Path); strings.Contains(string(data), "url") {
-			e.use(buildcode.Network, line)
+	}
+	for _, name := range names {
+		for _, file := range e.p.c.names[name] {
+			dir, found := strings.CutSuffix(file, ".wrap")
+			if !found || e.p.c.dirs[dir] || path.Base(path.Dir(dir)) != "subprojects" {
+				continue
+			}
+			if data := e.p.c.take(file); strings.Contains(string(data), "url") {
+				e.use(buildcode.Network, line)
+			}
 		}
 	}
 	for _, name := range names {

@@ -17,6 +17,7 @@ type program struct {
 	order   []*module
 	scopes  map[string]*scope
 	methods map[string][]*scope // functions in classes, by name
+	escaped map[string]int      // how many of these may be called with anything
 	attrs   map[string]*cell    // attributes of unknown things, by name
 	imports map[string]bool     // modules from outside that are imported
 	other   []string            // files that are started but are not Python
@@ -91,7 +92,7 @@ type cell struct {
 func newProgram(c *collector, roots ...string) *program {
 	return &program{
 		c: c, roots: roots, modules: make(map[string]*module), scopes: make(map[string]*scope),
-		methods: make(map[string][]*scope), attrs: make(map[string]*cell), imports: make(map[string]bool), scripts: make(map[string]bool),
+		methods: make(map[string][]*scope), escaped: make(map[string]int), attrs: make(map[string]*cell), imports: make(map[string]bool), scripts: make(map[string]bool),
 		mesonPrograms: make(map[string]string), reached: make(map[string]bool), mesonTexts: make(map[string][]string),
 	}
 }
@@ -99,7 +100,7 @@ func newProgram(c *collector, roots ...string) *program {
 // maxWork bounds the logical lines that are evaluated, all passes together; a long
 // one counts once more for every workTokens of its tokens.
 const (
-	maxWork    = 1_000_000
+	maxWork    = 600_000
 	workTokens = 16
 )
 
@@ -398,8 +399,7 @@ func (p *program) once(key string) bool {
 // start follows a file of the archive that is run as a program.
 func (p *program) start(file string) {
 	if strings.HasSuffix(file, ".py") {
-		p.enter(file)
-		p.addRoot(path.Dir(file)) // as Python does
+		p.startPython(file)
 		return
 	}
 	if head, err := p.c.a.Head(file); err == nil && p.modules[file] == nil {
@@ -411,6 +411,13 @@ func (p *program) start(file string) {
 	if p.modules[file] == nil && !slices.Contains(p.other, file) {
 		p.other = append(p.other, file)
 	}
+}
+
+// startPython follows a script, whatever it is called. Python puts the directory of
+// the script on sys.path.
+func (p *program) startPython(file string) {
+	p.enter(file)
+	p.addRoot(path.Dir(file))
 }
 
 // packageOf is the directory against which relative imports of m resolve.

@@ -50,7 +50,7 @@ const (
 	// maxNesting bounds brackets and f-strings within f-strings. CPython stops at 200.
 	maxNesting = 200
 	// maxTokens bounds the work on one file.
-	maxTokens = 2_000_000
+	maxTokens = 500_000
 	// maxString bounds a string's value that is kept; the rest becomes a hole.
 	maxString = 64 << 10
 )

@@ -43,7 +43,7 @@ const (
 	maxPaths  = 48 // of the archive; those of modules outside are few by nature
 	maxStrs   = 12
 	maxItems  = 64
-	maxFolded = 4096 // bytes of a computed string
+	maxFolded = 1024 // bytes of a computed string
 	maxDepth  = 2    // of lists in lists
 )
 
