@@ -362,10 +362,31 @@ func (s *sdist) cmake(top string) {
 	}
 }
 
-// cargo adds what cargo reads. The crates themselves are analysed as crates are.
+// maxCrates bounds how many manifests of one sdist are read.
+const maxCrates = 500
+
+// cargo adds what cargo reads: manifests, build scripts, and all sources of a
+// procedural macro, which runs inside of the compiler. Every crate of the archive
+// counts, since nothing here decides which of them are built.
 func (s *sdist) cargo() {
-	s.native(cargoFile)
 	s.c.fact("cargo")
+	s.native(cargoFile)
+	crates := s.crates()
+	if len(crates) > maxCrates {
+		s.c.use(buildcode.Unanalysed, crates[maxCrates], 0, "too many crates")
+		crates = crates[:maxCrates]
+	}
+	for _, manifest := range crates {
+		t := s.toml(manifest)
+		dir := path.Dir(manifest)
+		library := t.table("lib")
+		macro := library["proc-macro"] == true || library["proc_macro"] == true || slices.Contains(append(library.texts("crate-type"), library.texts("crate_type")...), "proc-macro")
+		script := path.Join(dir, orDefault(t.table("package").text("build"), "build.rs"))
+		sources := path.Join(dir, path.Dir(orDefault(library.text("path"), "src/lib.rs"))) + "/"
+		s.native(func(p string) bool {
+			return p == script || macro && path.Ext(p) == ".rs" && (sources == "./" || strings.HasPrefix(p, sources))
+		})
+	}
 }
 
 func (s *sdist) sip() {
