@@ -147,7 +147,7 @@ func count(n int, one, many string) string {
 func codeLine(c *policy.Code) (files, capabilities string) {
 	names := c.Files
 	if len(names) > 3 {
-		names = append(slices.Clone(names[:3]), fmt.Sprintf("%d more files", len(names)-3))
+		names = append(slices.Clone(names[:3]), count(len(names)-3, "more file", "more files"))
 	}
 	return strings.Join(names, ", "), capabilityText(c.Capabilities)
 }
