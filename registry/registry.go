@@ -41,6 +41,10 @@ type Artifact struct {
 	Size     int64             // bytes; 0 where unknown
 	Uploaded time.Time         // zero where unknown
 	Yanked   bool
+	// RequiresPython is the range of Python versions that the file is for, as the
+	// index states it (PEP 503); installers pass over a file whose range does not
+	// fit. Empty: any.
+	RequiresPython string
 	// Attested: the registry announces provenance for this file.
 	Attested bool
 }

@@ -46,7 +46,7 @@ type surfaces struct {
 // judgeCode compares the build-time code of the locked files with that of the
 // release before.
 func (j *judgement) judgeCode(ctx context.Context, client registry.Client, artifacts []registry.Artifact, before *registry.Release) {
-	now, err := j.scanner.surfacesOf(ctx, client, artifacts)
+	now, err := j.scanner.surfacesOf(ctx, client, artifacts, buildsFromSource(j.pair.new))
 	if errors.Is(err, registry.ErrDigest) {
 		j.add(policy.Finding{Rule: policy.ChecksumMismatch, Message: "is served with other content than its checksum says", Evidence: []string{err.Error()}})
 		return
@@ -60,7 +60,7 @@ func (j *judgement) judgeCode(ctx context.Context, client registry.Client, artif
 	var old *surfaces
 	var oldErr error
 	if before != nil {
-		old, oldErr = j.scanner.surfacesOf(ctx, client, oldArtifacts(j.old(), before))
+		old, oldErr = j.scanner.surfacesOf(ctx, client, oldArtifacts(j.old(), before), buildsFromSource(j.pair.old))
 	}
 	if oldErr != nil {
 		j.retry = j.retry || errors.Is(oldErr, errFetch)
@@ -205,18 +205,17 @@ func codeOf(now, old *buildcode.Surface) *policy.Code {
 }
 
 // surfacesOf analyses the artifacts of one release that could be installed.
-func (s *Scanner) surfacesOf(ctx context.Context, client registry.Client, artifacts []registry.Artifact) (*surfaces, error) {
+// fromSource: the lockfile asks for building although there is a wheel.
+func (s *Scanner) surfacesOf(ctx context.Context, client registry.Client, artifacts []registry.Artifact, fromSource bool) (*surfaces, error) {
 	if len(artifacts) > maxArtifacts {
 		return nil, fmt.Errorf("%d files in one release, more than %d", len(artifacts), maxArtifacts)
 	}
 	out := &surfaces{}
 	var wheels, sources int
-	universal := false
 	for _, a := range artifacts {
 		switch a.Kind {
 		case registry.Wheel:
 			wheels++
-			universal = universal || isUniversal(a.Filename)
 		case registry.Sdist:
 			sources++
 		}
@@ -226,8 +225,8 @@ func (s *Scanner) surfacesOf(ctx context.Context, client registry.Client, artifa
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(maxTogether)
 	for i, a := range artifacts {
-		if a.Kind == registry.Sdist && universal {
-			continue // never built: the wheel fits everywhere
+		if a.Kind == registry.Sdist && !fromSource && neverBuilt(a, artifacts) {
+			continue
 		}
 		group.Go(func() (err error) {
 			if found[i], err = s.surface(groupCtx, client, a); err != nil {
@@ -242,6 +241,15 @@ func (s *Scanner) surfacesOf(ctx context.Context, client registry.Client, artifa
 	out.build = merge(found, artifacts, func(k registry.Kind) bool { return k != registry.Wheel })
 	out.hooks = merge(found, artifacts, func(k registry.Kind) bool { return k == registry.Wheel })
 	return out, nil
+}
+
+// neverBuilt reports whether installers take a wheel wherever they would take the
+// sdist: one that fits every platform, for the same versions of Python, and not
+// passed over because it alone was yanked.
+func neverBuilt(sdist registry.Artifact, artifacts []registry.Artifact) bool {
+	return slices.ContainsFunc(artifacts, func(a registry.Artifact) bool {
+		return a.Kind == registry.Wheel && isUniversal(a.Filename) && a.RequiresPython == sdist.RequiresPython && (!a.Yanked || sdist.Yanked)
+	})
 }
 
 // isUniversal reports whether a wheel installs on every Python 3 of every

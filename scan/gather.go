@@ -109,6 +109,13 @@ func (s *Scanner) gather(ctx context.Context, in Input) (*gathered, error) {
 				found.routes = parsed.Routes()
 			}
 			g.pairs = append(g.pairs, found)
+		case unreadFormats[pathName(path)] && in.Policy.Watches(path) && head[path].Path != "":
+			g.touched = append(g.touched, path)
+			g.findings = append(g.findings, policy.Finding{
+				Rule: policy.Unverified, Lockfile: path, Line: 1,
+				Message: "is a lockfile of a format that is not read yet, so what it brings in is not known",
+				Subject: "format " + path + " " + head[path].Blob,
+			})
 		case guards(path):
 			g.touched = append(g.touched, path)
 			g.findings = append(g.findings, s.guardFinding(ctx, in.Head, head, path))
@@ -265,28 +272,48 @@ func settingFindings(old, parsed *lockfile.Lockfile) []policy.Finding {
 
 // harmlessSetting: options that only make an installation stricter.
 func harmlessSetting(text string) bool {
-	name, _, _ := strings.Cut(strings.Replace(text, "=", " ", 1), " ")
+	name := settingName(text)
 	return name == "--require-hashes" || name == "--only-binary"
+}
+
+// unreadFormats are lockfiles that people commit and that no parser here reads
+// yet. They must not pass as if they were nothing.
+var unreadFormats = map[string]bool{"uv.lock": true, "pdm.lock": true, "Pipfile.lock": true, "pylock.toml": true}
+
+// pathName is the last part of a path; every pylock.NAME.toml counts as
+// pylock.toml (PEP 751).
+func pathName(p string) string {
+	name := path.Base(p)
+	if strings.HasPrefix(name, "pylock.") && strings.HasSuffix(name, ".toml") {
+		return "pylock.toml"
+	}
+	return name
 }
 
 // Watched reports whether a change of the file at p is something that this
 // package looks at: a lockfile that the policy watches, or a guarded setting.
 func Watched(rules *policy.Policy, p string) bool {
 	_, isLockfile := lockfile.FormatOf(p)
-	return isLockfile && rules.Watches(p) || guards(p)
+	return (isLockfile || unreadFormats[pathName(p)]) && rules.Watches(p) || guards(p)
 }
 
 // openOrigin reports whether l lets an installer look in further places, so that
 // an entry without digests may come from any of them.
 func openOrigin(l *lockfile.Lockfile) bool {
-	for _, s := range l.Settings {
-		name, _, _ := strings.Cut(strings.Replace(s.Text, "=", " ", 1), " ")
-		switch name {
-		case "--extra-index-url", "--find-links", "-f":
-			return true
-		}
-	}
-	return false
+	return hasSetting(l, "--extra-index-url", "--find-links", "-f")
+}
+
+// buildsFromSource reports whether l has packages built although there are wheels.
+func buildsFromSource(l *lockfile.Lockfile) bool { return l != nil && hasSetting(l, "--no-binary") }
+
+func hasSetting(l *lockfile.Lockfile, names ...string) bool {
+	return slices.ContainsFunc(l.Settings, func(s lockfile.Setting) bool { return slices.Contains(names, settingName(s.Text)) })
+}
+
+// settingName is the option of "--option=value" or "--option value".
+func settingName(text string) string {
+	name, _, _ := strings.Cut(strings.Replace(text, "=", " ", 1), " ")
+	return name
 }
 
 // guards reports whether a file decides what a lockfile means or what Lockkeeper

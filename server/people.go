@@ -147,7 +147,7 @@ func (w *worker) approvals(ctx context.Context, s subject, proposed lockkeeper.D
 	var approvals []policy.Approval
 	at := map[string]lockkeeper.Digest{s.head: proposed}
 	for _, r := range reviews {
-		if l, ok := latest[r.Author.ID]; !ok || l.ID != r.ID || r.State != github.Approved || r.Author.Bot {
+		if l, ok := latest[r.Author.ID]; !ok || l.ID != r.ID || r.State != github.Approved || r.Author.Bot || r.Author.ID == 0 || r.Commit == "" {
 			continue
 		}
 		if _, known := at[r.Commit]; !known {
@@ -198,7 +198,8 @@ func (w *worker) hear(ctx context.Context, in policy.Input, s subject, before st
 		return err
 	}
 	for _, comment := range comments {
-		if comment.Author.Bot || !comment.Updated.Equal(comment.Created) {
+		// A comment of an account that is gone has nobody's word in it.
+		if comment.Author.Bot || comment.Author.ID == 0 || !comment.Updated.Equal(comment.Created) {
 			continue
 		}
 		commands := parseCommands(comment.Body)
@@ -268,8 +269,10 @@ func (w *worker) answer(ctx context.Context, s subject, outcomes []policy.Outcom
 	if !understood {
 		reaction = github.ReactionConfused
 	}
-	if err := w.client.React(ctx, w.repo, comment.ID, reaction); err != nil && !errors.Is(err, github.ErrNotFound) {
+	if err := w.client.React(ctx, w.repo, comment.ID, reaction); github.Temporary(err) {
 		return err
+	} else if err != nil { // the conversation is locked, the comment is gone
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("could not react to a comment")
 	}
 	if _, err := w.cfg.Store.MarkHandled(ctx, key); err != nil {
 		return err

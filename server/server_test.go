@@ -519,3 +519,15 @@ func TestUnrelatedHistoryIsAllNew(t *testing.T) {
 	p.Comment("reviewer", yes)
 	w.want(p, "action_required", "after a sign-off that cannot count")
 }
+
+// TestALockedConversationStillGetsItsCheck: what GitHub refuses for good must not
+// keep the check from being right.
+func TestALockedConversationStillGetsItsCheck(t *testing.T) {
+	w := newWorld(t, somePolicy)
+	p := w.open(map[string]string{"Cargo.lock": w.lock("grabber@2.0.0", "quiet@1.0.0")})
+	w.settle()
+	w.github.AddFault(githubtest.Fault{Method: "POST", Path: "/repos/*/*/issues/comments", Status: 403})
+	w.github.AddFault(githubtest.Fault{Method: "PATCH", Path: "/repos/*/*/issues/comments", Status: 403})
+	p.Comment("reviewer", yes)
+	w.want(p, "success", "after a sign-off in a locked conversation")
+}

@@ -364,10 +364,14 @@ func (w *worker) comment(ctx context.Context, s subject, record store.Scan, r *r
 		record.CommentID = id
 	}
 	id, err := w.client.PutComment(ctx, w.repo, s.pull.Number, record.CommentID, report.Marker, body)
-	if err != nil {
+	switch {
+	case github.Temporary(err):
 		return err
+	case err != nil: // the conversation is locked; the check says the same
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("could not write the comment")
+	default:
+		record.CommentID, record.CommentDigest = id, digest
 	}
-	record.CommentID, record.CommentDigest = id, digest
 	return w.cfg.Store.PutScan(ctx, record)
 }
 

@@ -47,6 +47,7 @@ type simpleFile struct {
 	Size     int64             `json:"size"`        // PEP 700
 	Uploaded string            `json:"upload-time"` // PEP 700
 	Yanked   any               `json:"yanked"`      // false, true or a reason
+	Requires *string           `json:"requires-python"`
 	// Provenance is an address, null or absent (PEP 740).
 	Provenance string `json:"provenance"`
 }
@@ -140,6 +141,9 @@ func artifact(f simpleFile, base *url.URL) (registry.Artifact, error) {
 			return a, fmt.Errorf("upload-time: %w", err)
 		}
 		a.Uploaded = a.Uploaded.UTC()
+	}
+	if f.Requires != nil {
+		a.RequiresPython = *f.Requires
 	}
 	switch y := f.Yanked.(type) {
 	case nil:

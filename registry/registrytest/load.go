@@ -23,9 +23,10 @@ type statement struct {
 	Published *time.Time `toml:"published"`
 	Publisher *string    `toml:"publisher"`
 	Yanked    *bool      `toml:"yanked"`
-	Deps      *[]string  `toml:"deps"`   // crates
-	Format    int        `toml:"format"` // crates
-	Status    string     `toml:"status"` // projects
+	Deps      *[]string  `toml:"deps"`            // crates
+	Format    int        `toml:"format"`          // crates
+	Status    string     `toml:"status"`          // projects
+	Requires  *string    `toml:"requires-python"` // PyPI
 }
 
 type statements struct {
@@ -281,9 +282,12 @@ func (st statement) ofCrate(c *Crate) error {
 // ofFile does not know deps and format: they are a crate's.
 func (st statement) ofFile(f *File) error {
 	if st.Deps != nil || st.Format != 0 || st.Status != "" {
-		return errors.New("only published, publisher and yanked can be stated")
+		return errors.New("only published, publisher, yanked and requires-python can be stated")
 	}
 	st.common(&f.Published, &f.Yanked)
+	if st.Requires != nil {
+		f.RequiresPython = *st.Requires
+	}
 	var err error
 	if st.Publisher != nil {
 		f.Publisher, err = parsePublisher(*st.Publisher)

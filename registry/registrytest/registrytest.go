@@ -28,6 +28,7 @@
 //	published = 2026-03-24T08:30:00Z
 //	publisher = "github:example/litellm/release.yml"   # provenance of each file; default: none
 //	yanked    = false
+//	requires-python = ">=3.9"                          # default: none
 //
 //	[pypi."litellm-1.82.8.tar.gz"]      # a single file; what stands here replaces the release's
 //	published = 2026-03-24T09:00:00Z
@@ -90,6 +91,7 @@ type File struct {
 	Published                  time.Time
 	Publisher                  lockkeeper.Principal // unknown: no provenance
 	Yanked                     bool
+	RequiresPython             string // empty: not stated
 	Files                      map[string][]byte
 	Data                       []byte
 

@@ -220,6 +220,9 @@ func (s *Server) serveSimple(w http.ResponseWriter, r *http.Request) {
 			"filename": f.Filename, "url": s.fileURL(f), "hashes": map[string]string{"sha256": f.digest},
 			"size": len(f.Data), "yanked": f.Yanked, "core-metadata": false, "provenance": nil,
 		}
+		if f.RequiresPython != "" {
+			file["requires-python"] = f.RequiresPython
+		}
 		if !f.Published.IsZero() {
 			file["upload-time"] = f.Published.UTC().Format("2006-01-02T15:04:05.000000Z")
 		}
