@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"deps.dev/util/semver"
-
-	"github.com/lockkeeper/lockkeeper"
 )
 
 // Diff tells what happened between two versions of one lockfile; nil stands for
@@ -80,15 +78,15 @@ func leading(entries []*Entry, head *Entry) []*Entry {
 // identical is the quick test for the many entries that did not change.
 func identical(a, b *Entry) bool {
 	return a.Package == b.Package && a.Source == b.Source && a.Requirement == b.Requirement &&
-		slices.EqualFunc(a.Files, b.Files, func(f, g File) bool { return f.Digest == g.Digest })
+		slices.EqualFunc(a.Files, b.Files, func(f, g File) bool { return f.Digest == g.Digest && slices.Equal(f.Other, g.Other) })
 }
 
 // item is an entry with what comparing it needs.
 type item struct {
 	*Entry
 	version *semver.Version
-	digests []lockkeeper.Digest // sorted, each once
-	rank    int                 // equal for versions that mean the same
+	hashes  []string // of all files, of any algorithm; sorted, each once
+	rank    int      // equal for versions that mean the same
 }
 
 // diffName compares the entries of one name.
@@ -118,12 +116,15 @@ func diffName(o, n []*Entry) []Change {
 func items(entries []*Entry) []item {
 	list := make([]item, len(entries))
 	for i, e := range entries {
-		digests := make([]lockkeeper.Digest, len(e.Files))
-		for j, f := range e.Files {
-			digests[j] = f.Digest
+		hashes := make([]string, 0, len(e.Files))
+		for _, f := range e.Files {
+			if f.Digest != "" {
+				hashes = append(hashes, string(f.Digest))
+			}
+			hashes = append(hashes, f.Other...)
 		}
-		slices.Sort(digests)
-		list[i] = item{Entry: e, version: parseVersion(e.Package.Ecosystem, e.Package.Version), digests: slices.Compact(digests)}
+		slices.Sort(hashes)
+		list[i] = item{Entry: e, version: parseVersion(e.Package.Ecosystem, e.Package.Version), hashes: slices.Compact(hashes)}
 	}
 	slices.SortFunc(list, func(a, b item) int { return cmp.Or(compareItems(a, b), cmp.Compare(a.Line, b.Line)) })
 	return slices.CompactFunc(list, func(a, b item) bool { return compareItems(a, b) == 0 })
@@ -140,7 +141,7 @@ func compareItems(a, b item) int {
 		cmp.Compare(a.Source.URL, b.Source.URL),
 		cmp.Compare(a.Source.Reference, b.Source.Reference),
 		cmp.Compare(a.Source.Revision, b.Source.Revision),
-		slices.Compare(a.digests, b.digests),
+		slices.Compare(a.hashes, b.hashes),
 	)
 }
 

@@ -14,7 +14,8 @@ import (
 )
 
 // entry reads "name version [key=value ...]": from (a registry's URL), git, path,
-// url, at (a revision), ref, req, sums (letters, each a digest), marker.
+// url, at (a revision), ref, req, sums (letters, each a digest), alt (a hash of
+// another algorithm), marker.
 func entry(t testing.TB, eco lockkeeper.Ecosystem, line int, s string) Entry {
 	t.Helper()
 	words := strings.Fields(s)
@@ -38,6 +39,8 @@ func entry(t testing.TB, eco lockkeeper.Ecosystem, line int, s string) Entry {
 			for _, r := range value {
 				e.Files = append(e.Files, File{Digest: lockkeeper.Sum([]byte(string(r)))})
 			}
+		case key == "alt":
+			e.Files = append(e.Files, File{Other: []string{"sha512:" + value}})
 		case key == "marker":
 			e.Marker = value
 		default:
@@ -102,6 +105,8 @@ func TestDiff(t *testing.T) {
 		{"downgrade", Cargo, "a 1.0.1", "a 1.0.0", []string{"updated a 1.0.1 > 1.0.0"}},
 		{"altered", Cargo, "a 1.0.0 sums=x", "a 1.0.0 sums=y", []string{"altered a 1.0.0 > 1.0.0"}},
 		{"more wheels", Poetry, "a 1.0 sums=x", "a 1.0 sums=xy", []string{"altered a 1.0 > 1.0"}},
+		{"other hash", Pylock, "a 1.0 alt=x", "a 1.0 alt=y", []string{"altered a 1.0 > 1.0"}},
+		{"same other hash", Pylock, "a 1.0 sums=x alt=x", "a 1.0 alt=x sums=x", nil},
 		{"hashes adopted", Requirements, "a 1.0", "a 1.0 sums=x", []string{"altered a 1.0 > 1.0"}},
 		{"moved", Cargo, "a 1.0.0", "a 1.0.0 from=u", []string{"moved a 1.0.0 > 1.0.0(registry u)"}},
 		{"moved and updated", Cargo, "a 1.0.0", "a 2.0.0 git=u at=1", []string{"moved a 1.0.0 > 2.0.0(git u1)"}},

@@ -6,10 +6,14 @@ import (
 )
 
 // FormatOf says which format the file at a slash-separated path has, by its name
-// alone. Names are compared with case, as cargo, poetry and pip do.
+// alone. Names are compared with case, as the package managers do.
 //
 //	Cargo.lock                              Cargo
 //	poetry.lock                             Poetry
+//	uv.lock, *.py.lock (locked scripts)     UV
+//	pdm.lock, pdm.*.lock                    PDM
+//	Pipfile.lock                            Pipfile
+//	pylock.toml, pylock.NAME.toml           Pylock, by the pattern of PEP 751
 //	requirements.txt                        Requirements
 //	requirements-*.txt, requirements_*.txt  Requirements
 //	*-requirements.txt, *_requirements.txt, *.requirements.txt
@@ -26,6 +30,22 @@ func FormatOf(p string) (Format, bool) {
 		return Cargo, true
 	case "poetry.lock":
 		return Poetry, true
+	case "uv.lock":
+		return UV, true
+	case "pdm.lock":
+		return PDM, true
+	case "Pipfile.lock":
+		return Pipfile, true
+	case "pylock.toml":
+		return Pylock, true
+	}
+	switch first, rest, _ := strings.Cut(name, "."); {
+	case strings.HasSuffix(name, ".py.lock"):
+		return UV, true
+	case first == "pdm" && strings.HasSuffix(rest, ".lock"):
+		return PDM, true
+	case first == "pylock" && strings.HasSuffix(rest, ".toml") && strings.Count(rest, ".") == 1 && rest != ".toml":
+		return Pylock, true
 	}
 	stem, isText := strings.CutSuffix(name, ".txt")
 	if !isText || stem == "" {

@@ -21,8 +21,12 @@ type Format string
 // The formats, an explicit list.
 const (
 	Cargo        Format = "cargo"        // Cargo.lock, versions 1 to 4
-	Poetry       Format = "poetry"       // poetry.lock
 	Requirements Format = "requirements" // requirements.txt, as pip reads it
+	Poetry       Format = "poetry"       // poetry.lock
+	UV           Format = "uv"           // uv.lock
+	PDM          Format = "pdm"          // pdm.lock
+	Pipfile      Format = "pipfile"      // Pipfile.lock
+	Pylock       Format = "pylock"       // pylock.toml (PEP 751)
 )
 
 // Ecosystem of the packages that the format locks.
@@ -81,15 +85,19 @@ func (s Source) String() string {
 // where the format has digests alone.
 type File struct {
 	Name   string
-	URL    string
-	Digest lockkeeper.Digest
+	URL    string            // where the lockfile says that it is; never followed
+	Digest lockkeeper.Digest // SHA-256; empty where the lockfile has none
+	// Other are further hashes of the same file, "sha512:HEX" and the like in lower
+	// case. They hold as well as Digest does, but no registry states them.
+	Other []string
 }
 
 // Edge is a dependency as the lockfile writes it, resolved to the entry it means.
+// One that several forks of a name could satisfy is an edge to each.
 type Edge struct {
 	Name string
-	// Entry indexes Lockfile.Entries; -1 where the format records names alone and
-	// several or no entries fit (an optional dependency that is not locked).
+	// Entry indexes Lockfile.Entries; -1 where no entry fits (an optional
+	// dependency that is not locked) or too many do.
 	Entry int
 }
 
@@ -97,8 +105,8 @@ type Edge struct {
 type Entry struct {
 	Package lockkeeper.Package
 	Source  Source
-	// Files are the digests that the lockfile pins, in its order. Empty for
-	// sources that have none and for entries without hashes.
+	// Files are what the lockfile accepts, in its order. Empty for sources that have
+	// none and for entries without hashes.
 	Files []File
 	Edges []Edge
 	// Marker is the environment condition of a fork, as written; often empty.
@@ -123,6 +131,7 @@ type Lockfile struct {
 	Path    string // slash-separated, relative to the repository's root
 	Format  Format
 	Version string // the format's own version, "4" or "2.1"; may be empty
+	Data    []byte // the file as it was read: not a copy, so not to be changed
 	Entries []Entry
 	// Includes are further files to be read beside this one.
 	Includes []Include

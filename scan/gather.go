@@ -61,7 +61,7 @@ func (g *gathered) lockedBefore(e lockfile.Entry) bool {
 func identity(e lockfile.Entry) string {
 	digests := make([]string, 0, len(e.Files))
 	for _, f := range e.Files {
-		digests = append(digests, string(f.Digest))
+		digests = append(digests, strings.Join(append([]string{string(f.Digest)}, f.Other...), " "))
 	}
 	slices.Sort(digests)
 	return strings.Join(append([]string{e.Package.String(), string(e.Source.Kind), e.Source.URL, e.Source.Revision}, slices.Compact(digests)...), "\x00")

@@ -99,20 +99,29 @@ func (j *judgement) note(text string) {
 	j.row.Note += "; " + text
 }
 
-// lockedDigest is one digest for all files that an entry accepts.
+// lockedDigest is one digest for all files that an entry accepts: the file's own
+// where there is one file with a SHA-256.
 func lockedDigest(e *lockfile.Entry) lockkeeper.Digest {
 	if len(e.Files) == 0 {
 		return ""
 	}
-	if len(e.Files) == 1 {
+	if len(e.Files) == 1 && e.Files[0].Digest != "" {
 		return e.Files[0].Digest
 	}
 	digests := make([]string, len(e.Files))
 	for i, f := range e.Files {
-		digests[i] = string(f.Digest)
+		digests[i] = hashText(f)
 	}
 	slices.Sort(digests)
 	return lockkeeper.Sum([]byte(strings.Join(slices.Compact(digests), "\n")))
+}
+
+// hashText is the SHA-256 of a file, or else what it is locked by instead.
+func hashText(f lockfile.File) string {
+	if f.Digest == "" {
+		return strings.Join(f.Other, " ")
+	}
+	return string(f.Digest)
 }
 
 // judgeRelease looks at a release of the ecosystem's public registry.
@@ -175,6 +184,11 @@ func (j *judgement) lockedArtifacts(e *lockfile.Entry, release *registry.Release
 	var artifacts []registry.Artifact
 	var gone []string
 	for _, f := range e.Files {
+		if f.Digest == "" {
+			j.unverified("is locked by hashes that the registry does not state, so what would be installed is not known",
+				"hash "+hashText(f), strings.TrimSpace(f.Name+" "+hashText(f)), "lock it anew with SHA-256 hashes")
+			return nil, false
+		}
 		if a, ok := byDigest[f.Digest]; ok {
 			artifacts = append(artifacts, a)
 			continue
@@ -212,16 +226,16 @@ func (j *judgement) lockedArtifacts(e *lockfile.Entry, release *registry.Release
 // replaced reports whether an altered entry exchanged a file for another, rather
 // than listing more or fewer files of the release.
 func (j *judgement) replaced() bool {
-	before := map[string]lockkeeper.Digest{}
+	before := map[string]string{}
 	kept := false
 	for _, f := range j.change.Old.Files {
-		before[f.Name] = f.Digest
+		before[f.Name] = hashText(f)
 	}
 	for _, f := range j.change.New.Files {
-		if old, ok := before[f.Name]; ok && f.Name != "" && old != f.Digest {
+		if old, ok := before[f.Name]; ok && f.Name != "" && old != hashText(f) {
 			return true
 		}
-		kept = kept || slices.ContainsFunc(j.change.Old.Files, func(o lockfile.File) bool { return o.Digest == f.Digest })
+		kept = kept || slices.ContainsFunc(j.change.Old.Files, func(o lockfile.File) bool { return hashText(o) == hashText(f) })
 	}
 	return !kept && len(before) > 0
 }

@@ -8,6 +8,7 @@
 package cargo
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -17,14 +18,14 @@ import (
 
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/lockfile"
-	"github.com/lockkeeper/lockkeeper/lockfile/internal/tomldoc"
+	"github.com/lockkeeper/lockkeeper/lockfile/internal/tree"
 )
 
 // maxName bounds the bytes of a name and of a version.
 const maxName = 256
 
 // Parse reads a Cargo.lock. Entries are in the order of the file, a `[root]` of
-// version 1 where it stands. Names and versions are kept as written.
+// version 1 last. Names and versions are kept as written.
 //
 // Source of an entry: crates.io is the public registry; of other registries the
 // URL is kept, with "sparse+", which for cargo is part of it. A package without a
@@ -34,11 +35,14 @@ const maxName = 256
 //
 // Any error is a *lockfile.Error.
 func Parse(path string, data []byte) (*lockfile.Lockfile, error) {
-	doc, err := tomldoc.ParseLockfile(path, data)
+	p := parser{
+		file:  &lockfile.Lockfile{Path: path, Format: lockfile.Cargo, Data: data},
+		names: make(map[string]candidates, bytes.Count(data, []byte("[[package]]"))),
+	}
+	doc, err := tree.ReadTOML(path, data, "package", p.add)
 	if err != nil {
 		return nil, err
 	}
-	p := parser{file: &lockfile.Lockfile{Path: path, Format: lockfile.Cargo}}
 	if err := p.document(doc); err != nil {
 		return nil, err
 	}
@@ -47,18 +51,24 @@ func Parse(path string, data []byte) (*lockfile.Lockfile, error) {
 
 type parser struct {
 	file     *lockfile.Lockfile
-	version  int // 0 while a file without `version` may be 1 or 2
-	packages []pkg
+	version  int  // 0 while a file without `version` may be 1 or 2
+	begun    bool // version is read
+	wants    []want
 	names    map[string]candidates
-	// Of names that stand more than once only:
-	versions map[nameVersion]candidates
-	ids      map[id]int
+	versions map[nameVersion]candidates // of names that stand more than once only
+	ids      map[id]int                 // of the same names
+
+	// Memory of what is many and small.
+	files   []lockfile.File
+	digests strings.Builder
 }
 
-// pkg is what an entry's table holds besides the entry.
-type pkg struct {
-	dependencies []tomldoc.Value
-	replace      *tomldoc.Value
+// want is a dependency, or what stands in for a replaced package, before all
+// entries are known.
+type want struct {
+	text  string
+	line  int32
+	entry int32
 }
 
 type nameVersion struct{ name, version string }
@@ -73,30 +83,35 @@ func (p *parser) errorf(line int, format string, args ...any) error {
 	return &lockfile.Error{Path: p.file.Path, Line: line, Err: fmt.Errorf(format, args...)}
 }
 
-func (p *parser) document(doc *tomldoc.Table) error {
-	if v := doc.Get("version"); v != nil {
-		if err := p.formatVersion(v); err != nil {
-			return err
-		}
+// begin reads what the packages need to be understood.
+func (p *parser) begin(root *tree.Table) error {
+	if p.begun {
+		return nil
 	}
-	var metadata, patch *tomldoc.Table
-	tables := make([]*tomldoc.Table, 0, 64)
+	p.begun = true
+	v := root.Get("version")
+	if v == nil {
+		return nil
+	}
+	return p.formatVersion(v)
+}
+
+func (p *parser) document(doc *tree.Table) error {
+	if err := p.begin(doc); err != nil {
+		return err
+	}
+	var metadata, patch *tree.Table
 	for _, pair := range doc.Pairs {
 		v := pair.Value
 		switch {
-		case pair.Key == "version":
-		case pair.Key == "package" && v.Kind == tomldoc.Array:
-			for _, e := range v.Elems {
-				if e.Kind != tomldoc.TableKind {
-					return p.errorf(e.Line(), "package is %s: want a table", e.Kind)
-				}
-				tables = append(tables, e.Table)
+		case pair.Key == "version", pair.Key == "package" && v.Kind == tree.Array:
+		case pair.Key == "root" && v.Kind == tree.TableKind:
+			if err := p.add(doc, v.Table); err != nil {
+				return err
 			}
-		case pair.Key == "root" && v.Kind == tomldoc.TableKind:
-			tables = append(tables, v.Table)
-		case pair.Key == "metadata" && v.Kind == tomldoc.TableKind:
+		case pair.Key == "metadata" && v.Kind == tree.TableKind:
 			metadata = v.Table
-		case pair.Key == "patch" && v.Kind == tomldoc.TableKind:
+		case pair.Key == "patch" && v.Kind == tree.TableKind:
 			patch = v.Table
 		case strings.Contains(" package root metadata patch ", " "+pair.Key+" "):
 			return p.errorf(pair.Line(), "%q is %s", pair.Key, v.Kind)
@@ -104,7 +119,7 @@ func (p *parser) document(doc *tomldoc.Table) error {
 			return p.errorf(pair.Line(), "unknown key %q: this Cargo.lock may be newer than Lockkeeper", pair.Key)
 		}
 	}
-	if err := p.entries(tables); err != nil {
+	if err := p.namesakes(); err != nil {
 		return err
 	}
 	if err := p.edges(); err != nil {
@@ -121,13 +136,13 @@ func (p *parser) document(doc *tomldoc.Table) error {
 }
 
 // formatVersion reads `version`, which only 3 and later write.
-func (p *parser) formatVersion(v *tomldoc.Value) error {
+func (p *parser) formatVersion(v *tree.Value) error {
 	switch {
-	case v.Kind == tomldoc.Integer && v.Text == "3":
+	case v.Kind == tree.Integer && v.Text == "3":
 		p.version = 3
-	case v.Kind == tomldoc.Integer && v.Text == "4":
+	case v.Kind == tree.Integer && v.Text == "4":
 		p.version = 4
-	case v.Kind == tomldoc.Integer:
+	case v.Kind == tree.Integer:
 		return p.errorf(v.Line(), "lock file version %.40s is not supported (1 to 4 are, and only 3 and 4 are written out): lock with a stable cargo", v.Text)
 	default:
 		return p.errorf(v.Line(), "version is %s: want an integer", v.Kind)
@@ -142,21 +157,20 @@ func (p *parser) atLeast2() {
 	}
 }
 
-func (p *parser) entries(tables []*tomldoc.Table) error {
-	p.file.Entries = make([]lockfile.Entry, 0, len(tables))
-	p.packages = make([]pkg, 0, len(tables))
-	p.names = make(map[string]candidates, len(tables))
-	for i, t := range tables {
-		entry, rest, err := p.entry(t)
-		if err != nil {
-			return err
-		}
-		p.file.Entries = append(p.file.Entries, entry)
-		p.packages = append(p.packages, rest)
-		name := entry.Package.Name
-		p.names[name] = p.names[name].with(i, entry.Source.Kind == lockfile.Path)
+// add takes in one package; its dependencies wait until all are known.
+func (p *parser) add(root, t *tree.Table) error {
+	if err := p.begin(root); err != nil {
+		return err
 	}
-	return p.namesakes()
+	i := len(p.file.Entries)
+	entry, err := p.entry(t, int32(i))
+	if err != nil {
+		return err
+	}
+	p.file.Entries = append(p.file.Entries, entry)
+	name := entry.Package.Name
+	p.names[name] = p.names[name].with(i, entry.Source.Kind == lockfile.Path)
+	return nil
 }
 
 // namesakes tells apart the packages of one name, and refuses one that stands
@@ -164,6 +178,9 @@ func (p *parser) entries(tables []*tomldoc.Table) error {
 func (p *parser) namesakes() error {
 	p.versions = map[nameVersion]candidates{}
 	p.ids = map[id]int{}
+	if len(p.names) == len(p.file.Entries) {
+		return nil
+	}
 	for i, e := range p.file.Entries {
 		sameName := p.names[e.Package.Name]
 		if sameName.count == 1 {
@@ -192,22 +209,22 @@ func identify(p lockkeeper.Package, s lockfile.Source) id {
 	return key
 }
 
-// entry reads one package without its edges.
-func (p *parser) entry(t *tomldoc.Table) (lockfile.Entry, pkg, error) {
+// entry reads one package, which will be the one of that index.
+func (p *parser) entry(t *tree.Table, index int32) (lockfile.Entry, error) {
 	entry := lockfile.Entry{
 		Package: lockkeeper.Package{Ecosystem: lockkeeper.Cargo},
 		Source:  lockfile.Source{Kind: lockfile.Path},
 		Line:    t.Line,
 	}
-	var rest pkg
+	replaced, depends := false, false
 	for i := range t.Pairs {
 		key, v := t.Pairs[i].Key, &t.Pairs[i].Value
-		want := tomldoc.String
+		kind := tree.String
 		if key == "dependencies" {
-			want = tomldoc.Array
+			kind = tree.Array
 		}
-		if v.Kind != want {
-			return entry, rest, p.errorf(t.Pairs[i].Line(), "package key %q is %s", key, v.Kind)
+		if v.Kind != kind {
+			return entry, p.errorf(t.Pairs[i].Line(), "package key %q is %s", key, v.Kind)
 		}
 		var err error
 		switch key {
@@ -219,29 +236,34 @@ func (p *parser) entry(t *tomldoc.Table) (lockfile.Entry, pkg, error) {
 			entry.Source, err = parseSource(v.Text, p.version, true)
 		case "checksum":
 			p.atLeast2()
-			var digest lockkeeper.Digest
-			digest, err = parseChecksum(v.Text)
-			entry.Files = []lockfile.File{{Digest: digest}}
+			entry.Files, err = p.checksum(v.Text)
 		case "dependencies":
-			rest.dependencies = v.Elems
+			depends = len(v.Elems) > 0
+			for _, d := range v.Elems {
+				if d.Kind != tree.String {
+					return entry, p.errorf(d.Line(), "dependency is %s: want a string", d.Kind)
+				}
+				p.wants = append(p.wants, want{d.Text, int32(d.Line()), index})
+			}
 		case "replace":
-			rest.replace = v
+			replaced = true
+			p.wants = append(p.wants, want{v.Text, int32(v.Line()), index})
 		default:
 			err = errors.New("unknown key: this Cargo.lock may be newer than Lockkeeper")
 		}
 		if err != nil {
-			return entry, rest, p.errorf(v.Line(), "package key %q: %w", key, err)
+			return entry, p.errorf(v.Line(), "package key %q: %w", key, err)
 		}
 	}
 	switch {
 	case entry.Package.Name == "" || entry.Package.Version == "":
-		return entry, rest, p.errorf(t.Line, "package without name or version")
+		return entry, p.errorf(t.Line, "package without name or version")
 	case len(entry.Files) > 0 && entry.Source.Kind != lockfile.Registry:
-		return entry, rest, p.errorf(t.Line, "package %s has a checksum, but only packages of a registry have one", entry.Package.Name)
-	case rest.replace != nil && len(rest.dependencies) > 0:
-		return entry, rest, p.errorf(t.Line, "package %s is replaced and has dependencies of its own", entry.Package.Name)
+		return entry, p.errorf(t.Line, "package %s has a checksum, but only packages of a registry have one", entry.Package.Name)
+	case replaced && depends:
+		return entry, p.errorf(t.Line, "package %s is replaced and has dependencies of its own", entry.Package.Name)
 	}
-	return entry, rest, nil
+	return entry, nil
 }
 
 // checkName allows what cargo allows: letters, digits, "-" and "_".
@@ -260,6 +282,9 @@ func checkName(s string) error {
 // checkVersion asks for all three numbers, as cargo does; the library alone would
 // take fewer.
 func checkVersion(s string) error {
+	if isPlainVersion(s) {
+		return nil
+	}
 	core, _, _ := strings.Cut(s, "+")
 	core, _, _ = strings.Cut(core, "-")
 	if len(s) > maxName || strings.Count(core, ".") != 2 {
@@ -271,10 +296,56 @@ func checkVersion(s string) error {
 	return nil
 }
 
-// parseChecksum is stricter than ParseDigest in that cargo writes bare digits.
-func parseChecksum(s string) (lockkeeper.Digest, error) {
-	if strings.Contains(s, ":") {
+// isPlainVersion knows what nearly all versions are, 1.20.300, at a glance.
+func isPlainVersion(s string) bool {
+	dots, digits := 0, 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '.' && digits > 0:
+			dots, digits = dots+1, 0
+		case c < '0' || c > '9' || digits > 0 && s[i-1] == '0' && digits == 1 || digits == 9:
+			return false
+		default:
+			digits++
+		}
+	}
+	return dots == 2 && digits > 0
+}
+
+// checksum reads bare hexadecimal digits: unlike others, cargo writes no algorithm.
+func (p *parser) checksum(s string) ([]lockfile.File, error) {
+	digest, err := p.digest(s)
+	if err != nil {
+		return nil, err
+	}
+	if len(p.files) == cap(p.files) {
+		p.files = make([]lockfile.File, 0, 256)
+	}
+	n := len(p.files)
+	p.files = append(p.files, lockfile.File{Digest: digest})
+	return p.files[n : n+1 : n+1], nil
+}
+
+func (p *parser) digest(s string) (lockkeeper.Digest, error) {
+	if len(s) != 64 {
 		return "", fmt.Errorf("checksum %.80q: want 64 hexadecimal digits", s)
 	}
-	return lockkeeper.ParseDigest(s)
+	if p.digests.Cap()-p.digests.Len() < len("sha256:")+64 {
+		p.digests = strings.Builder{}
+		p.digests.Grow(256 * (len("sha256:") + 64))
+	}
+	start := p.digests.Len()
+	p.digests.WriteString("sha256:")
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case c >= '0' && c <= '9' || c >= 'a' && c <= 'f':
+		case c >= 'A' && c <= 'F':
+			c += 'a' - 'A'
+		default:
+			return "", fmt.Errorf("checksum %.80q: want 64 hexadecimal digits", s)
+		}
+		p.digests.WriteByte(c)
+	}
+	return lockkeeper.Digest(p.digests.String()[start:]), nil
 }

@@ -7,51 +7,25 @@ import (
 
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/lockfile"
-	"github.com/lockkeeper/lockkeeper/lockfile/internal/tomldoc"
+	"github.com/lockkeeper/lockkeeper/lockfile/internal/tree"
 )
 
 // edges resolves dependencies and replacements, once all entries are known.
 func (p *parser) edges() error {
-	total := 0
-	for _, rest := range p.packages {
-		total += len(rest.dependencies)
-		if rest.replace != nil {
-			total++
-		}
-	}
-	all := make([]lockfile.Edge, 0, total)
-	for i, rest := range p.packages {
-		from := len(all)
-		for _, d := range rest.dependencies {
-			if d.Kind != tomldoc.String {
-				return p.errorf(d.Line(), "dependency is %s: want a string", d.Kind)
-			}
-			edge, err := p.edge(d)
+	all := make([]lockfile.Edge, 0, len(p.wants))
+	for rest := p.wants; len(rest) > 0; {
+		entry, from := rest[0].entry, len(all)
+		for len(rest) > 0 && rest[0].entry == entry {
+			target, err := p.lookup(rest[0].text)
 			if err != nil {
-				return err
+				return p.errorf(int(rest[0].line), "dependency %.300q: %w", rest[0].text, err)
 			}
-			all = append(all, edge)
+			all = append(all, lockfile.Edge{Name: p.file.Entries[target].Package.Name, Entry: target})
+			rest = rest[1:]
 		}
-		if rest.replace != nil {
-			edge, err := p.edge(*rest.replace)
-			if err != nil {
-				return err
-			}
-			all = append(all, edge)
-		}
-		if len(all) > from {
-			p.file.Entries[i].Edges = all[from:len(all):len(all)]
-		}
+		p.file.Entries[entry].Edges = all[from:len(all):len(all)]
 	}
 	return nil
-}
-
-func (p *parser) edge(v tomldoc.Value) (lockfile.Edge, error) {
-	target, err := p.lookup(v.Text)
-	if err != nil {
-		return lockfile.Edge{}, p.errorf(v.Line(), "dependency %.300q: %w", v.Text, err)
-	}
-	return lockfile.Edge{Name: p.file.Entries[target].Package.Name, Entry: target}, nil
 }
 
 // lookup finds the entry that "name[ version[ (source)]]" means, by the rules of
@@ -137,7 +111,7 @@ func (p *parser) lookupExact(name, version, source string) (int, error) {
 
 // checksums applies `[metadata]`, where version 1 keeps them all. Other keys of
 // it mean nothing to cargo and are skipped.
-func (p *parser) checksums(metadata *tomldoc.Table) error {
+func (p *parser) checksums(metadata *tree.Table) error {
 	if metadata == nil {
 		return nil
 	}
@@ -146,7 +120,7 @@ func (p *parser) checksums(metadata *tomldoc.Table) error {
 		if !isChecksum {
 			continue
 		}
-		if pair.Value.Kind != tomldoc.String {
+		if pair.Value.Kind != tree.String {
 			return p.errorf(pair.Line(), "%.300q is %s", pair.Key, pair.Value.Kind)
 		}
 		target, err := p.lookup(id)
@@ -160,34 +134,34 @@ func (p *parser) checksums(metadata *tomldoc.Table) error {
 			}
 			continue
 		}
-		digest, err := parseChecksum(pair.Value.Text)
+		files, err := p.checksum(pair.Value.Text)
 		switch {
 		case err != nil:
 			return p.errorf(pair.Line(), "%.300q: %w", pair.Key, err)
 		case e.Source.Kind != lockfile.Registry:
 			return p.errorf(pair.Line(), "%.300q: only packages of a registry have a checksum", pair.Key)
-		case len(e.Files) > 0 && e.Files[0].Digest != digest:
+		case len(e.Files) > 0 && e.Files[0].Digest != files[0].Digest:
 			return p.errorf(pair.Line(), "%.300q contradicts the checksum of line %d", pair.Key, e.Line)
 		}
-		e.Files = []lockfile.File{{Digest: digest}}
+		e.Files = files
 	}
 	return nil
 }
 
 // patch checks `[[patch.unused]]`: patches of the workspace that nothing uses.
-func (p *parser) patch(patch *tomldoc.Table) error {
+func (p *parser) patch(patch *tree.Table) error {
 	if patch == nil {
 		return nil
 	}
 	for _, pair := range patch.Pairs {
-		if pair.Key != "unused" || pair.Value.Kind != tomldoc.Array {
+		if pair.Key != "unused" || pair.Value.Kind != tree.Array {
 			return p.errorf(pair.Line(), `[patch] may hold only [[patch.unused]], not %q`, pair.Key)
 		}
 		for _, v := range pair.Value.Elems {
-			if v.Kind != tomldoc.TableKind {
+			if v.Kind != tree.TableKind {
 				return p.errorf(v.Line(), "patch.unused is %s: want a table", v.Kind)
 			}
-			if _, _, err := p.entry(v.Table); err != nil {
+			if _, err := p.entry(v.Table, -1); err != nil {
 				return err
 			}
 		}

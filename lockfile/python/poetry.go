@@ -8,7 +8,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/lockfile"
-	"github.com/lockkeeper/lockkeeper/lockfile/internal/tomldoc"
+	"github.com/lockkeeper/lockkeeper/lockfile/internal/tree"
 )
 
 // ParsePoetry reads a poetry.lock of any generation that poetry's
@@ -18,7 +18,7 @@ import (
 // A registry package without any hash is an entry without Files. In the older
 // generations all versions of one name share one list; a file whose name says
 // that it is of another locked version is left out. A dependency on a name that is
-// locked several times has the entry that alone satisfies it, else none (-1).
+// locked several times has an edge to each entry that satisfies it.
 // Marker holds `markers` or the older `marker`; where it is a table, "group:
 // marker" joined by "; ".
 //
@@ -26,11 +26,11 @@ import (
 // not of the repository's own tree. Unknown keys of a package are errors: they
 // could say where it comes from. Any error is a *lockfile.Error.
 func ParsePoetry(path string, data []byte) (*lockfile.Lockfile, error) {
-	doc, err := tomldoc.ParseLockfile(path, data)
+	p := poetry{file: &lockfile.Lockfile{Path: path, Format: lockfile.Poetry, Data: data}, names: map[string][]int{}}
+	doc, err := tree.ReadTOML(path, data, "package", p.add)
 	if err != nil {
 		return nil, err
 	}
-	p := poetry{file: &lockfile.Lockfile{Path: path, Format: lockfile.Poetry}, names: map[string][]int{}}
 	if err := p.document(doc); err != nil {
 		return nil, err
 	}
@@ -38,26 +38,25 @@ func ParsePoetry(path string, data []byte) (*lockfile.Lockfile, error) {
 }
 
 type poetry struct {
-	file         *lockfile.Lockfile
-	names        map[string][]int // entries by canonical name
-	dependencies []*tomldoc.Table // of each entry, may be nil
+	file  *lockfile.Lockfile
+	names map[string][]int // entries by canonical name
+	wants []want           // in the order of the entries that have them
 }
 
 func (p *poetry) errorf(line int, format string, args ...any) error {
 	return &lockfile.Error{Path: p.file.Path, Line: line, Err: fmt.Errorf(format, args...)}
 }
 
-func (p *poetry) document(doc *tomldoc.Table) error {
-	var packages []tomldoc.Value
-	var metadata *tomldoc.Table
+func (p *poetry) document(doc *tree.Table) error {
+	var metadata *tree.Table
 	for _, pair := range doc.Pairs {
 		v := pair.Value
 		switch {
-		case pair.Key == "package" && v.Kind == tomldoc.Array:
-			packages = v.Elems
-		case pair.Key == "metadata" && v.Kind == tomldoc.TableKind:
+		case pair.Key == "package" && v.Kind == tree.Array:
+			// Its packages were handed to add.
+		case pair.Key == "metadata" && v.Kind == tree.TableKind:
 			metadata = v.Table
-		case pair.Key == "extras" && v.Kind == tomldoc.TableKind:
+		case pair.Key == "extras" && v.Kind == tree.TableKind:
 			// Which packages an extra asks for; they are all locked.
 		case pair.Key == "package" || pair.Key == "metadata" || pair.Key == "extras":
 			return p.errorf(pair.Line(), "%q is %s", pair.Key, v.Kind)
@@ -71,15 +70,6 @@ func (p *poetry) document(doc *tomldoc.Table) error {
 	if err := p.lockVersion(metadata); err != nil {
 		return err
 	}
-	p.file.Entries = make([]lockfile.Entry, 0, len(packages))
-	for _, v := range packages {
-		if v.Kind != tomldoc.TableKind {
-			return p.errorf(v.Line(), "package is %s: want a table", v.Kind)
-		}
-		if err := p.add(v.Table); err != nil {
-			return err
-		}
-	}
 	if err := p.duplicates(); err != nil {
 		return err
 	}
@@ -88,12 +78,13 @@ func (p *poetry) document(doc *tomldoc.Table) error {
 			return err
 		}
 	}
-	return p.edges()
+	link(p.file.Entries, p.names, p.wants)
+	return nil
 }
 
 // lockVersion reads metadata.lock-version: 1.0 to 2.1, or none at all in the
 // oldest files.
-func (p *poetry) lockVersion(metadata *tomldoc.Table) error {
+func (p *poetry) lockVersion(metadata *tree.Table) error {
 	v := metadata.Get("lock-version")
 	if v == nil {
 		return nil
@@ -101,7 +92,7 @@ func (p *poetry) lockVersion(metadata *tomldoc.Table) error {
 	major, minor, _ := strings.Cut(v.Text, ".")
 	n, err := strconv.Atoi(minor)
 	known := major == "1" || major == "2" && n <= 1
-	if v.Kind != tomldoc.String || err != nil || n < 0 || !known {
+	if v.Kind != tree.String || err != nil || n < 0 || !known {
 		return p.errorf(v.Line(), "lock-version %.40q is not supported (1.x, 2.0 and 2.1 are)", v.Text)
 	}
 	p.file.Version = v.Text
@@ -110,25 +101,24 @@ func (p *poetry) lockVersion(metadata *tomldoc.Table) error {
 
 // poetryKeys are the keys of a package and what they hold. Those that are only
 // checked say nothing about what is installed from where.
-var poetryKeys = map[string]tomldoc.Kind{
-	"name": tomldoc.String, "version": tomldoc.String, "description": tomldoc.String, "category": tomldoc.String,
-	"optional": tomldoc.Bool, "develop": tomldoc.Bool, "python-versions": tomldoc.String, "platform": tomldoc.String,
-	"marker": tomldoc.String, "groups": tomldoc.Array, "files": tomldoc.Array, "dependencies": tomldoc.TableKind,
-	"requirements": tomldoc.TableKind, "extras": tomldoc.TableKind, "source": tomldoc.TableKind,
+var poetryKeys = map[string]tree.Kind{
+	"name": tree.String, "version": tree.String, "description": tree.String, "category": tree.String,
+	"optional": tree.Bool, "develop": tree.Bool, "python-versions": tree.String, "platform": tree.String,
+	"marker": tree.String, "groups": tree.Array, "files": tree.Array, "dependencies": tree.TableKind,
+	"requirements": tree.TableKind, "extras": tree.TableKind, "source": tree.TableKind,
 }
 
 // add reads one package, edges and shared files aside.
-func (p *poetry) add(t *tomldoc.Table) error {
+func (p *poetry) add(_, t *tree.Table) error {
 	entry := lockfile.Entry{
 		Package: lockkeeper.Package{Ecosystem: lockkeeper.PyPI},
 		Source:  lockfile.Source{Kind: lockfile.Registry},
 		Line:    t.Line,
 	}
-	var dependencies *tomldoc.Table
 	for _, pair := range t.Pairs {
 		v := pair.Value
 		want, known := poetryKeys[pair.Key]
-		if pair.Key == "markers" && (v.Kind == tomldoc.String || v.Kind == tomldoc.TableKind) {
+		if pair.Key == "markers" && (v.Kind == tree.String || v.Kind == tree.TableKind) {
 			want, known = v.Kind, true
 		}
 		if !known {
@@ -146,7 +136,7 @@ func (p *poetry) add(t *tomldoc.Table) error {
 		case "marker", "markers":
 			entry.Marker, err = poetryMarker(v)
 		case "dependencies":
-			dependencies = v.Table
+			err = p.dependencies(v.Table)
 		case "files":
 			entry.Files, err = p.files(v.Elems)
 		case "source":
@@ -165,17 +155,16 @@ func (p *poetry) add(t *tomldoc.Table) error {
 	}
 	p.names[entry.Package.Name] = append(p.names[entry.Package.Name], len(p.file.Entries))
 	p.file.Entries = append(p.file.Entries, entry)
-	p.dependencies = append(p.dependencies, dependencies)
 	return nil
 }
 
-func poetryMarker(v tomldoc.Value) (string, error) {
-	if v.Kind == tomldoc.String {
+func poetryMarker(v tree.Value) (string, error) {
+	if v.Kind == tree.String {
 		return v.Text, checkText(v.Text, maxText)
 	}
 	var parts []string
 	for _, pair := range v.Table.Pairs {
-		if pair.Value.Kind != tomldoc.String {
+		if pair.Value.Kind != tree.String {
 			return "", fmt.Errorf("marker of group %.80q is %s", pair.Key, pair.Value.Kind)
 		}
 		parts = append(parts, pair.Key+": "+pair.Value.Text)
@@ -185,10 +174,10 @@ func poetryMarker(v tomldoc.Value) (string, error) {
 }
 
 // files reads [{file = NAME, hash = "sha256:HEX"}].
-func (p *poetry) files(elems []tomldoc.Value) ([]lockfile.File, error) {
+func (p *poetry) files(elems []tree.Value) ([]lockfile.File, error) {
 	files := make([]lockfile.File, 0, len(elems))
 	for _, elem := range elems {
-		if elem.Kind != tomldoc.TableKind {
+		if elem.Kind != tree.TableKind {
 			return nil, p.errorf(elem.Line(), "file is %s: want a table", elem.Kind)
 		}
 		var f lockfile.File
@@ -196,12 +185,12 @@ func (p *poetry) files(elems []tomldoc.Value) ([]lockfile.File, error) {
 			v := pair.Value
 			var err error
 			switch {
-			case v.Kind != tomldoc.String:
+			case v.Kind != tree.String:
 				err = fmt.Errorf("is %s", v.Kind)
 			case pair.Key == "file":
 				f.Name, err = v.Text, checkFileName(v.Text)
 			case pair.Key == "hash":
-				f.Digest, err = digest(v.Text)
+				err = addHash(&f, v.Text)
 			case pair.Key == "url":
 				f.URL, err = v.Text, checkURL(v.Text)
 			default:
@@ -211,7 +200,7 @@ func (p *poetry) files(elems []tomldoc.Value) ([]lockfile.File, error) {
 				return nil, p.errorf(v.Line(), "file key %.80q: %w", pair.Key, err)
 			}
 		}
-		if f.Digest == "" || f.Name == "" {
+		if f.Digest == "" && f.Other == nil || f.Name == "" {
 			return nil, p.errorf(elem.Line(), "file without name or hash")
 		}
 		files = append(files, f)
@@ -220,7 +209,7 @@ func (p *poetry) files(elems []tomldoc.Value) ([]lockfile.File, error) {
 }
 
 // source reads [package.source].
-func (p *poetry) source(t *tomldoc.Table) (lockfile.Source, error) {
+func (p *poetry) source(t *tree.Table) (lockfile.Source, error) {
 	values := map[string]string{}
 	for _, pair := range t.Pairs {
 		switch pair.Key {
@@ -228,7 +217,7 @@ func (p *poetry) source(t *tomldoc.Table) (lockfile.Source, error) {
 		default:
 			return lockfile.Source{}, p.errorf(pair.Line(), "unknown key %.80q of a source: this poetry.lock may be newer than Lockkeeper", pair.Key)
 		}
-		if pair.Value.Kind != tomldoc.String {
+		if pair.Value.Kind != tree.String {
 			return lockfile.Source{}, p.errorf(pair.Line(), "source key %q is %s", pair.Key, pair.Value.Kind)
 		}
 		if err := checkText(pair.Value.Text, maxURL); err != nil {
@@ -256,7 +245,7 @@ func (p *poetry) source(t *tomldoc.Table) (lockfile.Source, error) {
 }
 
 // gitSource: before Poetry 1.1 the reference alone was the commit.
-func (p *poetry) gitSource(t *tomldoc.Table, values map[string]string) (lockfile.Source, error) {
+func (p *poetry) gitSource(t *tree.Table, values map[string]string) (lockfile.Source, error) {
 	source := lockfile.Source{Kind: lockfile.Git, URL: values["url"], Revision: values["resolved_reference"]}
 	if source.Revision == "" {
 		source.Revision = values["reference"]

@@ -4,11 +4,9 @@ import (
 	"slices"
 	"strings"
 
-	"deps.dev/util/semver"
-
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/lockfile"
-	"github.com/lockkeeper/lockkeeper/lockfile/internal/tomldoc"
+	"github.com/lockkeeper/lockkeeper/lockfile/internal/tree"
 )
 
 // duplicates refuses one package that is locked twice: which files count would be
@@ -31,12 +29,12 @@ func (p *poetry) duplicates() error {
 
 // sharedFiles gives entries their files from metadata.hashes, lists of bare
 // digests by name, or from metadata.files, lists of tables by name.
-func (p *poetry) sharedFiles(metadata *tomldoc.Table, key string) error {
+func (p *poetry) sharedFiles(metadata *tree.Table, key string) error {
 	lists := metadata.Get(key)
 	if lists == nil {
 		return nil
 	}
-	if lists.Kind != tomldoc.TableKind {
+	if lists.Kind != tree.TableKind {
 		return p.errorf(lists.Line(), "metadata.%s is %s", key, lists.Kind)
 	}
 	given := map[string]int{}
@@ -45,7 +43,7 @@ func (p *poetry) sharedFiles(metadata *tomldoc.Table, key string) error {
 		if err != nil {
 			return p.errorf(pair.Line(), "metadata.%s: %w", key, err)
 		}
-		if pair.Value.Kind != tomldoc.Array {
+		if pair.Value.Kind != tree.Array {
 			return p.errorf(pair.Line(), "metadata.%s of %q is %s", key, name, pair.Value.Kind)
 		}
 		if first, twice := given[name]; twice {
@@ -67,17 +65,21 @@ func (p *poetry) sharedFiles(metadata *tomldoc.Table, key string) error {
 	return nil
 }
 
-func (p *poetry) hashes(elems []tomldoc.Value) ([]lockfile.File, error) {
+func (p *poetry) hashes(elems []tree.Value) ([]lockfile.File, error) {
 	files := make([]lockfile.File, 0, len(elems))
 	for _, elem := range elems {
-		if elem.Kind != tomldoc.String {
+		if elem.Kind != tree.String {
 			return nil, p.errorf(elem.Line(), "hash is %s", elem.Kind)
 		}
-		d, err := digest(elem.Text)
-		if err != nil {
+		var f lockfile.File
+		text := elem.Text
+		if !strings.Contains(text, ":") {
+			text = "sha256:" + text
+		}
+		if err := addHash(&f, text); err != nil {
 			return nil, p.errorf(elem.Line(), "%w", err)
 		}
-		files = append(files, lockfile.File{Digest: d})
+		files = append(files, f)
 	}
 	return files, nil
 }
@@ -134,50 +136,44 @@ func fileVersion(name string) string {
 	return ""
 }
 
-// edges resolves [package.dependencies] once all entries are known.
-func (p *poetry) edges() error {
-	for i, t := range p.dependencies {
-		if t == nil {
-			continue
+// dependencies notes [package.dependencies] of the package that is being read.
+func (p *poetry) dependencies(t *tree.Table) error {
+	first := len(p.wants)
+	for _, pair := range t.Pairs {
+		name, err := CanonicalName(pair.Key)
+		if err != nil {
+			return p.errorf(pair.Line(), "dependency: %w", err)
 		}
-		seen := map[string]bool{}
-		for _, pair := range t.Pairs {
-			name, err := CanonicalName(pair.Key)
-			if err != nil {
-				return p.errorf(pair.Line(), "dependency: %w", err)
-			}
-			constraints, err := p.constraints(pair)
-			if err != nil {
-				return err
-			}
-			if seen[name] {
-				return p.errorf(pair.Line(), "dependency %q stands twice", name)
-			}
-			seen[name] = true
-			p.file.Entries[i].Edges = append(p.file.Entries[i].Edges, lockfile.Edge{Name: name, Entry: p.resolve(name, constraints)})
+		w := want{entry: len(p.file.Entries), name: name}
+		if w.specifiers, err = p.constraints(pair); err != nil {
+			return err
 		}
+		p.wants = append(p.wants, w)
+	}
+	if twice := repeated(p.wants[first:]); twice != "" {
+		return p.errorf(t.Line, "dependency %q stands twice", twice)
 	}
 	return nil
 }
 
 // constraints of a dependency: a string, a table with `version`, or an array of
 // such. One without a version is "".
-func (p *poetry) constraints(pair tomldoc.Pair) ([]string, error) {
-	elems := []tomldoc.Value{pair.Value}
-	if pair.Value.Kind == tomldoc.Array {
+func (p *poetry) constraints(pair tree.Pair) ([]string, error) {
+	elems := []tree.Value{pair.Value}
+	if pair.Value.Kind == tree.Array {
 		elems = pair.Value.Elems
 	}
 	var found []string
 	for _, v := range elems {
 		switch v.Kind {
-		case tomldoc.String:
+		case tree.String:
 			found = append(found, v.Text)
-		case tomldoc.TableKind:
+		case tree.TableKind:
 			version := v.Table.Get("version")
 			switch {
 			case version == nil:
 				found = append(found, "")
-			case version.Kind == tomldoc.String:
+			case version.Kind == tree.String:
 				found = append(found, version.Text)
 			default:
 				return nil, p.errorf(version.Line(), "version of dependency %.80q is %s", pair.Key, version.Kind)
@@ -187,32 +183,4 @@ func (p *poetry) constraints(pair tomldoc.Pair) ([]string, error) {
 		}
 	}
 	return found, nil
-}
-
-// resolve finds the one entry that a dependency means, or -1. Few names are
-// locked more than once, and those few times: more are not searched.
-func (p *poetry) resolve(name string, constraints []string) int {
-	const maxForks = 16
-	entries := p.names[name]
-	if len(entries) == 1 {
-		return entries[0]
-	}
-	if len(entries) > maxForks || len(constraints) != 1 || len(constraints[0]) > maxVersion {
-		return -1
-	}
-	constraint, err := semver.PyPI.ParseConstraint(constraints[0])
-	if err != nil {
-		return -1
-	}
-	found := -1
-	for _, i := range entries {
-		if !constraint.Match(p.file.Entries[i].Package.Version) {
-			continue
-		}
-		if found >= 0 {
-			return -1
-		}
-		found = i
-	}
-	return found
 }

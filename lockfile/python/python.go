@@ -1,4 +1,5 @@
-// Package python reads the lockfiles of Python: poetry.lock and requirements.txt.
+// Package python reads the lockfiles of Python, each format in a file of its own:
+// requirements.txt, poetry.lock, uv.lock, pdm.lock, Pipfile.lock and pylock.toml.
 //
 // Names are canonical as in PEP 503, versions are kept as written. Nothing is
 // fetched, opened or expanded: what a file leaves to the environment, to another
@@ -9,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"deps.dev/util/semver"
@@ -148,11 +150,39 @@ func isCommit(s string) bool {
 	return (len(s) == 40 || len(s) == 64) && strings.Trim(s, "0123456789abcdef") == ""
 }
 
-// digest reads "sha256:HEX", or HEX alone where a format has that.
-func digest(s string) (lockkeeper.Digest, error) {
-	d, err := lockkeeper.ParseDigest(s)
-	if err != nil {
-		return "", fmt.Errorf("%w: lock with sha256", err)
+// hashLengths are the algorithms that installers accept, with their lengths in
+// hexadecimal digits.
+var hashLengths = map[string]int{
+	"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128,
+	"blake2b": 128, "blake2b_256": 64, "blake2s": 64, "sha3_224": 56, "sha3_256": 64, "sha3_384": 96, "sha3_512": 128,
+}
+
+// addHash notes "ALGORITHM:HEX" of a file. A second hash of one algorithm is an
+// error, since both cannot be true.
+func addHash(f *lockfile.File, s string) error {
+	algorithm, digits, found := strings.Cut(s, ":")
+	length, known := hashLengths[algorithm]
+	switch {
+	case !found || !known:
+		return fmt.Errorf("hash %.40q: want sha256:HEX", s)
+	case len(digits) != length || !isHex(digits):
+		return fmt.Errorf("hash %.140q: want %d hexadecimal digits", s, length)
+	case algorithm == "sha256" && f.Digest == "":
+		f.Digest = lockkeeper.Digest(strings.ToLower(s))
+		return nil
+	case algorithm == "sha256" || slices.ContainsFunc(f.Other, func(o string) bool { return strings.HasPrefix(o, algorithm+":") }):
+		return fmt.Errorf("two %s hashes of one file", algorithm)
 	}
-	return d, nil
+	f.Other = append(f.Other, strings.ToLower(s))
+	slices.Sort(f.Other)
+	return nil
+}
+
+func isHex(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
+			return false
+		}
+	}
+	return true
 }

@@ -30,7 +30,7 @@ import (
 // "-r" and "-c" become Includes, relative to the including file; one that leaves the
 // repository or is an address is an error, since it would go unseen. So are
 // unknown options, options on a line where pip would ignore them, and hashes
-// other than SHA-256. Any error is a *lockfile.Error.
+// that pip does not take (STRONG_HASHES). Any error is a *lockfile.Error.
 func ParseRequirements(path string, data []byte) (*lockfile.Lockfile, error) {
 	if len(data) > lockfile.MaxSize {
 		return nil, lockfile.CheckText(path, data)
@@ -43,7 +43,7 @@ func ParseRequirements(path string, data []byte) (*lockfile.Lockfile, error) {
 		return nil, err
 	}
 	r := requirements{
-		file:  &lockfile.Lockfile{Path: path, Format: lockfile.Requirements},
+		file:  &lockfile.Lockfile{Path: path, Format: lockfile.Requirements, Data: data},
 		index: lockfile.Source{Kind: lockfile.Registry},
 	}
 	lines, err := logicalLines(string(text))
@@ -181,11 +181,13 @@ func (r *requirements) requirement(full, text string, options []option) error {
 	for _, o := range options {
 		switch o.name {
 		case "--hash":
-			d, err := digest(o.value)
-			if err != nil || !strings.HasPrefix(o.value, "sha256:") {
+			var f lockfile.File
+			if algorithm, _, _ := strings.Cut(o.value, ":"); !strings.Contains(" sha256 sha384 sha512 ", " "+algorithm+" ") {
 				return fmt.Errorf("--hash=%.100s: want sha256:HEX, as pip-compile writes it", o.value)
 			}
-			f := lockfile.File{Digest: d}
+			if err := addHash(&f, o.value); err != nil {
+				return err
+			}
 			if entry.Source.Kind == lockfile.URL {
 				f.URL = entry.Source.URL
 			}

@@ -105,7 +105,8 @@ func Dump(l *lockfile.Lockfile) string {
 			fmt.Fprintf(&b, "   marker %q\n", e.Marker)
 		}
 		for _, f := range e.Files {
-			fmt.Fprintf(&b, "   file %s\n", strings.Join(slices.DeleteFunc([]string{f.Name, f.URL, string(f.Digest)}, func(s string) bool { return s == "" }), " "))
+			parts := append([]string{f.Name, f.URL, string(f.Digest)}, f.Other...)
+			fmt.Fprintf(&b, "   file %s\n", strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " "))
 		}
 		for _, edge := range e.Edges {
 			fmt.Fprintf(&b, "   needs %s [%d]\n", edge.Name, edge.Entry)
@@ -124,6 +125,9 @@ func Check(t *testing.T, path string, data []byte, l *lockfile.Lockfile, err err
 		}
 		return
 	}
+	if !strings.HasPrefix(string(data), string(l.Data)) || len(l.Data) == 0 && len(data) > 0 {
+		t.Fatal("Data is not the file's bytes")
+	}
 	lines := 1 + strings.Count(string(data), "\n")
 	for i, e := range l.Entries {
 		if e.Package.Name == "" || e.Package.Ecosystem != l.Format.Ecosystem() || e.Source.Kind == "" {
@@ -138,8 +142,8 @@ func Check(t *testing.T, path string, data []byte, l *lockfile.Lockfile, err err
 			}
 		}
 		for _, f := range e.Files {
-			if len(f.Digest) != len("sha256:")+64 {
-				t.Fatalf("entry %d has the digest %q", i, f.Digest)
+			if f.Digest != "" && len(f.Digest) != len("sha256:")+64 || slices.Contains(f.Other, "") {
+				t.Fatalf("entry %d has the digests %q and %q", i, f.Digest, f.Other)
 			}
 		}
 	}

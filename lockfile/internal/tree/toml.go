@@ -1,14 +1,4 @@
-// Package tomldoc reads a TOML document into a tree that knows its lines.
-//
-// The syntax is read by go-toml's parser. That parser leaves the meaning of
-// keys to its caller, so what a key or header may define, extend or repeat
-// (TOML 1.0, sections "Keys", "Table", "Inline Table" and "Array of Tables") is
-// decided here: a document with a duplicate key, a table defined twice or an
-// inline table extended later is an error, never one of its readings.
-//
-// Time is linear in the input. Depth and count of values are bounded. Numbers
-// and dates are kept as text and not checked further.
-package tomldoc
+package tree
 
 import (
 	"bytes"
@@ -17,133 +7,27 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
-
-	"github.com/lockkeeper/lockkeeper/lockfile"
 )
 
-// Bounds of one document. Real lockfiles stay far below them.
-const (
-	MaxDepth  = 32      // of nested tables and arrays
-	MaxValues = 1 << 20 // values, estimated from the punctuation between them
-)
-
-// Kind of a value.
-type Kind uint8
-
-// The kinds. Other is a float, a date or a time: no lockfile needs those.
-const (
-	String Kind = iota + 1
-	Integer
-	Bool
-	Other
-	Array
-	TableKind
-)
-
-func (k Kind) String() string {
-	return [...]string{"nothing", "a string", "an integer", "a boolean", "a number or date", "an array", "a table"}[k]
-}
-
-// Value is one value. Which of the fields hold depends on Kind.
-type Value struct {
-	Text  string  // the decoded string, or a scalar as written
-	Elems []Value // of an Array; an array of tables has one table for each header
-	Table *Table
-	line  int32
-	Kind  Kind
-	open  bool // an array made by [[headers]], which may grow
-}
-
-// Line is where the value starts, or where its key stands; counted from 1.
-func (v Value) Line() int { return int(v.line) }
-
-// Pair is a key of a table with its value.
-type Pair struct {
-	Key   string
-	Value Value
-	line  int32
-}
-
-// Line is where the key stands, counted from 1.
-func (p Pair) Line() int { return int(p.line) }
-
-// Table keeps its keys in the order of the document.
-type Table struct {
-	Line  int
-	Pairs []Pair
-	index map[string]int // only for large tables
-	made  origin
-}
-
-// origin says how a table came to be, which decides what may still extend it.
-type origin uint8
-
-const (
-	implied origin = iota // by a longer header: its own header may still come
-	headed                // by its own header
-	dotted                // by a dotted key: only dotted keys may extend it
-	inline                // written in one piece: closed
-)
-
-// Get returns the value of key; nil if there is none.
-func (t *Table) Get(key string) *Value {
-	if t == nil {
-		return nil
-	}
-	if t.index != nil {
-		if i, ok := t.index[key]; ok {
-			return &t.Pairs[i].Value
-		}
-		return nil
-	}
-	for i := range t.Pairs {
-		if t.Pairs[i].Key == key {
-			return &t.Pairs[i].Value
-		}
-	}
-	return nil
-}
-
-// indexFrom is the number of keys from which a table is looked up by map.
-const indexFrom = 12
-
-// add appends a key that the caller has found missing.
-func (t *Table) add(key string, line int, v Value) *Value {
-	if len(t.Pairs) == indexFrom {
-		t.index = make(map[string]int, 2*indexFrom)
-		for i, p := range t.Pairs {
-			t.index[p.Key] = i
-		}
-	}
-	if t.index != nil {
-		t.index[key] = len(t.Pairs)
-	}
-	t.Pairs = append(t.Pairs, Pair{Key: key, Value: v, line: int32(line)})
-	return &t.Pairs[len(t.Pairs)-1].Value
-}
-
-// Error is a syntax error with its line, counted from 1.
-type Error struct {
-	Line int
-	Err  error
-}
-
-func (e *Error) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
-func (e *Error) Unwrap() error { return e.Err }
-
-// Parse reads a document. Any error is an *Error. The strings of the result
+// TOML reads a whole document. Any error is an *Error. The strings of the result
 // share memory with one copy of data.
-func Parse(data []byte) (*Table, error) {
+func TOML(data []byte) (*Table, error) { return EachTOML(data, "", nil) }
+
+// EachTOML reads a document whose bulk is one array of tables, as lockfiles are.
+// Each table of the array at the root that is named key goes to each, in order,
+// once it is complete, and is gone afterwards: neither the table nor anything in
+// it but its strings may be kept. The root that each gets holds what stands before
+// the first table, and all of it where the array is written in one piece. The document is returned with an empty array in
+// their place. An error of each ends the reading and is returned as it is; any
+// other is an *Error. An empty key reads all into the document.
+func EachTOML(data []byte, key string, each func(root, t *Table) error) (*Table, error) {
 	// A byte order mark is no part of the document.
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	values := 0
-	for _, mark := range []byte(",=[{") {
-		values += bytes.Count(data, []byte{mark})
+	if err := checkSize(data, ",=[{"); err != nil {
+		return nil, err
 	}
-	if values > MaxValues {
-		return nil, &Error{1, fmt.Errorf("more than %d values", MaxValues)}
-	}
-	r := &reader{text: string(data), line: 1}
+	r := &reader{text: string(data), line: 1, key: key, each: each}
+	r.space = &r.rest
 	r.parser.Reset(data)
 	root := &Table{Line: 1, made: headed}
 	current := root
@@ -166,25 +50,7 @@ func Parse(data []byte) (*Table, error) {
 	if err := r.parser.Error(); err != nil {
 		return nil, r.syntax(err)
 	}
-	return root, nil
-}
-
-// ParseLockfile is Parse behind lockfile.CheckText; any error is a
-// *lockfile.Error.
-func ParseLockfile(path string, data []byte) (*Table, error) {
-	if err := lockfile.CheckText(path, data); err != nil {
-		return nil, err
-	}
-	doc, err := Parse(data)
-	if err != nil {
-		wrapped := &lockfile.Error{Path: path, Err: err}
-		var syntax *Error
-		if errors.As(err, &syntax) {
-			wrapped.Line, wrapped.Err = syntax.Line, syntax.Err
-		}
-		return nil, wrapped
-	}
-	return doc, nil
+	return root, r.finish(root)
 }
 
 type reader struct {
@@ -194,8 +60,18 @@ type reader struct {
 	// in growing order, so that all counting together is one pass.
 	offset, line int
 
-	// Tables, pairs and elements are many and small, and live as long as the
-	// whole tree: they are cut from these.
+	key     string
+	each    func(root, t *Table) error
+	pending *Table // of the array named key: its next header completes it
+
+	// Memory of the pending table, used again for the next, and of all the rest;
+	// space is the one that the current header's table lives in.
+	once, rest space
+	space      *space
+}
+
+// space holds tables, pairs and elements, which are many and small.
+type space struct {
 	tables stock[Table]
 	pairs  stock[Pair]
 	elems  stock[Value]
@@ -203,27 +79,62 @@ type reader struct {
 
 // stock hands out slices of few large allocations.
 type stock[T any] struct {
-	free []T
-	next int
+	chunk []T
+	used  int
 }
 
 // take returns an empty slice that can hold n.
 func (s *stock[T]) take(n int) []T {
-	if len(s.free) < n {
-		s.next = min(max(2*s.next, 32), 1024)
-		s.free = make([]T, max(s.next, n))
+	if len(s.chunk)-s.used < n {
+		s.chunk, s.used = make([]T, max(n, min(max(2*len(s.chunk), 32), 1024))), 0
 	}
-	taken := s.free[:0:n]
-	s.free = s.free[n:]
-	return taken
+	s.used += n
+	return s.chunk[s.used-n : s.used-n : s.used]
+}
+
+// flush hands out the pending table, whose memory is free afterwards.
+func (r *reader) flush(root *Table) error {
+	if r.pending == nil {
+		return nil
+	}
+	err := r.each(root, r.pending)
+	r.pending = nil
+	r.once.tables.used, r.once.pairs.used, r.once.elems.used = 0, 0, 0
+	return err
+}
+
+// finish hands out what is left, also of an array that is written in one piece.
+func (r *reader) finish(root *Table) error {
+	if r.key == "" {
+		return nil
+	}
+	if err := r.flush(root); err != nil {
+		return err
+	}
+	v := root.Get(r.key)
+	if v == nil || v.Kind != Array {
+		return nil
+	}
+	if !v.open {
+		for _, elem := range v.Elems {
+			if elem.Kind != TableKind {
+				return &Error{elem.Line(), fmt.Errorf("%s is %s: want a table", r.key, elem.Kind)}
+			}
+			if err := r.each(root, elem.Table); err != nil {
+				return err
+			}
+		}
+	}
+	v.Elems = nil
+	return nil
 }
 
 // pairsOfTable is room for what a package of Cargo.lock has.
 const pairsOfTable = 5
 
 func (r *reader) table(made origin) *Table {
-	t := &r.tables.take(1)[:1][0]
-	*t = Table{Line: r.line, Pairs: r.pairs.take(pairsOfTable), made: made}
+	t := &r.space.tables.take(1)[:1][0]
+	*t = Table{Line: r.line, Pairs: r.space.pairs.take(pairsOfTable), made: made}
 	return t
 }
 
@@ -293,6 +204,15 @@ func (r *reader) arrayHeader(root *Table, node *unstable.Node) (*Table, error) {
 	} else if !found.open {
 		return nil, r.errorf("%q is defined twice, first in line %d", key, found.line)
 	}
+	if parent == root && key == r.key && r.key != "" {
+		if err := r.flush(root); err != nil {
+			return nil, err
+		}
+		r.space, found.Elems = &r.once, found.Elems[:0]
+		r.pending = r.table(headed)
+		found.Elems = append(found.Elems, Value{Kind: TableKind, line: int32(r.line), Table: r.pending})
+		return r.pending, nil
+	}
 	t := r.table(headed)
 	found.Elems = append(found.Elems, Value{Kind: TableKind, line: int32(r.line), Table: t})
 	return t, nil
@@ -307,6 +227,12 @@ func (r *reader) descend(t *Table, node *unstable.Node) (*Table, string, error) 
 		}
 		r.at(parts.Node().Raw)
 		key := r.decoded(parts.Node())
+		if depth == 0 {
+			r.space = &r.rest
+			if r.pending != nil && key == r.key {
+				r.space = &r.once
+			}
+		}
 		if parts.IsLast() {
 			return t, key, nil
 		}
@@ -403,7 +329,7 @@ func (r *reader) elements(node *unstable.Node, depth int) ([]Value, error) {
 	if n == 0 {
 		return nil, nil
 	}
-	elems := r.elems.take(n)
+	elems := r.space.elems.take(n)
 	for it := node.Children(); it.Next(); {
 		elem, err := r.value(it.Node(), depth+1)
 		if err != nil {

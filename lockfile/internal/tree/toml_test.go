@@ -1,4 +1,4 @@
-package tomldoc_test
+package tree_test
 
 import (
 	"errors"
@@ -10,15 +10,15 @@ import (
 	"github.com/pelletier/go-toml/v2"
 	"pgregory.net/rapid"
 
-	"github.com/lockkeeper/lockkeeper/lockfile/internal/tomldoc"
+	"github.com/lockkeeper/lockkeeper/lockfile/internal/tree"
 )
 
-func TestParseKnowsLines(t *testing.T) {
-	doc, err := tomldoc.Parse([]byte("\ufeff# head\r\na = 1\r\n\r\n[[p]]\nn = [\n  'x',\n  \"y\\u0041\",\n]\n[p.q]\nr.s = {\"t\" = true}\nm = \"\"\"\n\ntwo\"\"\"\nlast = 1.5\n"))
+func TestTOMLKnowsLines(t *testing.T) {
+	doc, err := tree.TOML([]byte("\ufeff# head\r\na = 1\r\n\r\n[[p]]\nn = [\n  'x',\n  \"y\\u0041\",\n]\n[p.q]\nr.s = {\"t\" = true}\nm = \"\"\"\n\ntwo\"\"\"\nlast = 1.5\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := doc.Get("a"); v.Kind != tomldoc.Integer || v.Text != "1" || v.Line() != 2 {
+	if v := doc.Get("a"); v.Kind != tree.Integer || v.Text != "1" || v.Line() != 2 {
 		t.Errorf("a = %+v", *v)
 	}
 	p := doc.Get("p").Elems[0]
@@ -30,18 +30,18 @@ func TestParseKnowsLines(t *testing.T) {
 		t.Errorf("n = %+v", n)
 	}
 	q := p.Table.Get("q").Table
-	if v := q.Get("r").Table.Get("s").Table.Get("t"); v.Kind != tomldoc.Bool || v.Text != "true" || v.Line() != 10 {
+	if v := q.Get("r").Table.Get("s").Table.Get("t"); v.Kind != tree.Bool || v.Text != "true" || v.Line() != 10 {
 		t.Errorf("t = %+v", *v)
 	}
 	if v := q.Get("m"); v.Text != "\ntwo" || v.Line() != 11 {
 		t.Errorf("m = %+v", *v)
 	}
-	if v := q.Get("last"); v.Line() != 14 || v.Kind != tomldoc.Other {
+	if v := q.Get("last"); v.Line() != 14 || v.Kind != tree.Other {
 		t.Errorf("last = %+v", *v)
 	}
 }
 
-func TestParseRejects(t *testing.T) {
+func TestTOMLRejects(t *testing.T) {
 	for _, c := range []struct {
 		doc  string
 		line int
@@ -64,12 +64,12 @@ func TestParseRejects(t *testing.T) {
 		{"a = " + strings.Repeat("[", 40) + strings.Repeat("]", 40), 1},
 		{strings.Repeat("a.", 40) + "a = 1", 1},
 		{"[" + strings.Repeat("a.", 40) + "a]", 1},
-		{"a = [" + strings.Repeat(",", tomldoc.MaxValues+1), 1},
+		{"a = [" + strings.Repeat(",", tree.MaxValues+1), 1},
 	} {
-		_, err := tomldoc.Parse([]byte(c.doc))
-		var e *tomldoc.Error
+		_, err := tree.TOML([]byte(c.doc))
+		var e *tree.Error
 		if !errors.As(err, &e) {
-			t.Errorf("%.60q: error %v, want a *tomldoc.Error", c.doc, err)
+			t.Errorf("%.60q: error %v, want a *tree.Error", c.doc, err)
 			continue
 		}
 		if e.Line != c.line {
@@ -81,7 +81,7 @@ func TestParseRejects(t *testing.T) {
 // Many documents over few keys: whatever a document defines, extends or repeats,
 // this package and go-toml's decoder must agree on whether it may and on what it
 // means.
-func TestParseAgreesWithDecoder(t *testing.T) {
+func TestTOMLAgreesWithDecoder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		key := rapid.Custom(func(t *rapid.T) string {
 			parts := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", `"a"`, "'b'", `"\u0063"`}), 1, 3).Draw(t, "key")
@@ -103,7 +103,7 @@ func TestParseAgreesWithDecoder(t *testing.T) {
 	})
 }
 
-func FuzzParse(f *testing.F) {
+func FuzzTOML(f *testing.F) {
 	f.Add("a = 1\n[b]\nc.d = {e = [1, 'x']}\n[[f.g]]\n")
 	f.Add("[[a]]\n[a.b]\n[[a]]\n[a.b]\n")
 	f.Add("a = {b = {}}\na.b.c = 1\n")
@@ -113,27 +113,27 @@ func FuzzParse(f *testing.F) {
 }
 
 // agree compares with go-toml's decoder. Unless exact, the decoder may reject
-// what Parse accepts no further than numbers and dates, which Parse keeps as text.
+// what TOML accepts no further than numbers and dates, which TOML keeps as text.
 func agree(t interface {
 	Helper()
 	Fatalf(string, ...any)
 }, doc string, exact bool) {
 	t.Helper()
-	got, err := tomldoc.Parse([]byte(doc))
+	got, err := tree.TOML([]byte(doc))
 	want := map[string]any{}
 	decoderErr := toml.Unmarshal([]byte(doc), &want)
 	if exact && (err == nil) != (decoderErr == nil) {
-		t.Fatalf("Parse: %v\ndecoder: %v\n%s", err, decoderErr, doc)
+		t.Fatalf("TOML: %v\ndecoder: %v\n%s", err, decoderErr, doc)
 	}
 	if err != nil || decoderErr != nil {
 		return
 	}
 	if diff := cmp.Diff(plain(want), tableText(got)); diff != "" {
-		t.Fatalf("Parse differs from the decoder (-decoder +Parse):\n%s\n%s", diff, doc)
+		t.Fatalf("TOML differs from the decoder (-decoder +TOML):\n%s\n%s", diff, doc)
 	}
 }
 
-func tableText(t *tomldoc.Table) any {
+func tableText(t *tree.Table) any {
 	m := map[string]any{}
 	for _, p := range t.Pairs {
 		m[p.Key] = valueText(p.Value)
@@ -141,15 +141,15 @@ func tableText(t *tomldoc.Table) any {
 	return m
 }
 
-func valueText(v tomldoc.Value) any {
+func valueText(v tree.Value) any {
 	switch v.Kind {
-	case tomldoc.String:
+	case tree.String:
 		return v.Text
-	case tomldoc.Bool:
+	case tree.Bool:
 		return v.Text == "true"
-	case tomldoc.TableKind:
+	case tree.TableKind:
 		return tableText(v.Table)
-	case tomldoc.Array:
+	case tree.Array:
 		list := []any{}
 		for _, e := range v.Elems {
 			list = append(list, valueText(e))
@@ -159,7 +159,7 @@ func valueText(v tomldoc.Value) any {
 	return "number"
 }
 
-// plain forgets what Parse keeps as text.
+// plain forgets what TOML keeps as text.
 func plain(v any) any {
 	switch v := v.(type) {
 	case string, bool:
