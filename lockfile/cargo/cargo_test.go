@@ -51,8 +51,7 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		l, err := cargo.Parse("Cargo.lock", data)
-		lockfiletest.Check(t, "Cargo.lock", data, l, err)
+		l, err := lockfiletest.Fuzz(t, "Cargo.lock", data, cargo.Parse)
 		if err == nil {
 			for i := range l.Entries {
 				if way := l.Routes().To(i); len(way) == 0 || way[len(way)-1] != i {

@@ -107,8 +107,7 @@ func TestRequirementsSeparators(t *testing.T) {
 func FuzzParsePoetry(f *testing.F) {
 	seed(f, "poetry*.txtar")
 	f.Fuzz(func(t *testing.T, data []byte) {
-		l, err := python.ParsePoetry("poetry.lock", data)
-		lockfiletest.Check(t, "poetry.lock", data, l, err)
+		lockfiletest.Fuzz(t, "poetry.lock", data, python.ParsePoetry)
 	})
 }
 
@@ -116,9 +115,7 @@ func FuzzParseRequirements(f *testing.F) {
 	seed(f, "requirements*.txtar")
 	f.Add([]byte("\xff\xfea\x00=\x00=\x001\x00"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		l, err := python.ParseRequirements("sub/requirements.txt", data)
-		// A separator of UTF-16 counts no newline of the bytes.
-		lockfiletest.Check(t, "sub/requirements.txt", append(data, strings.Repeat("\n", len(data))...), l, err)
+		l, err := lockfiletest.Fuzz(t, "sub/requirements.txt", data, python.ParseRequirements)
 		if err != nil {
 			return
 		}

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
@@ -115,6 +117,24 @@ func Dump(l *lockfile.Lockfile) string {
 	return b.String()
 }
 
+// bytesPerByte bounds what parsing allocates for each byte of input, and fixed
+// what it allocates however small the input is.
+const bytesPerByte, fixed = 50, 128 << 10
+
+// Fuzz is Check of what parse makes of data, and bounds what it allocates.
+func Fuzz(t *testing.T, path string, data []byte, parse func(path string, data []byte) (*lockfile.Lockfile, error)) (*lockfile.Lockfile, error) {
+	t.Helper()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	l, err := parse(path, data)
+	runtime.ReadMemStats(&after)
+	if got, most := after.TotalAlloc-before.TotalAlloc, uint64(fixed+bytesPerByte*len(data)); got > most {
+		t.Fatalf("%d bytes allocated for %d bytes of input: want at most %d", got, len(data), most)
+	}
+	Check(t, path, data, l, err)
+	return l, err
+}
+
 // Check asserts what holds for the result of every parser, whatever the input.
 func Check(t *testing.T, path string, data []byte, l *lockfile.Lockfile, err error) {
 	t.Helper()
@@ -129,6 +149,9 @@ func Check(t *testing.T, path string, data []byte, l *lockfile.Lockfile, err err
 		t.Fatal("Data is not the file's bytes")
 	}
 	lines := 1 + strings.Count(string(data), "\n")
+	if !utf8.Valid(data) {
+		lines = 1 + len(data) // UTF-16 and the like, which have their own
+	}
 	for i, e := range l.Entries {
 		if e.Package.Name == "" || e.Package.Ecosystem != l.Format.Ecosystem() || e.Source.Kind == "" {
 			t.Fatalf("entry %d is not whole: %+v", i, e)
