@@ -25,14 +25,15 @@ type jsonReport struct {
 }
 
 type jsonLockfile struct {
-	Path    string `json:"path"`
-	Format  string `json:"format"`
-	Version string `json:"version,omitempty"`
-	Added   int    `json:"added"`
-	Updated int    `json:"updated"`
-	Moved   int    `json:"moved"`
-	Altered int    `json:"altered"`
-	Removed int    `json:"removed"`
+	Path     string `json:"path"`
+	Replaces string `json:"replaces,omitempty"`
+	Format   string `json:"format"`
+	Version  string `json:"version,omitempty"`
+	Added    int    `json:"added"`
+	Updated  int    `json:"updated"`
+	Moved    int    `json:"moved"`
+	Altered  int    `json:"altered"`
+	Removed  int    `json:"removed"`
 }
 
 type jsonChange struct {
@@ -45,6 +46,7 @@ type jsonChange struct {
 	Note      string   `json:"note,omitempty"`
 	Publisher string   `json:"publisher,omitempty"`
 	Through   []string `json:"through,omitempty"`
+	PURL      string   `json:"purl"` // whole package URL, with where it comes from if not from the public registry
 }
 
 type jsonFinding struct {
@@ -91,7 +93,7 @@ func JSON(w io.Writer, r *Report) error {
 	}
 	for _, l := range r.Scan.Lockfiles {
 		out.Lockfiles = append(out.Lockfiles, jsonLockfile{
-			Path: l.Path, Format: string(l.Format), Version: l.Version,
+			Path: l.Path, Replaces: l.Replaces, Format: string(l.Format), Version: l.Version,
 			Added: l.Added, Updated: l.Updated, Moved: l.Moved, Altered: l.Altered, Removed: l.Removed,
 		})
 	}
@@ -103,7 +105,7 @@ func JSON(w io.Writer, r *Report) error {
 		}
 		out.Changes = append(out.Changes, jsonChange{
 			Lockfile: c.Lockfile, Line: c.Line, Kind: string(c.Kind), Package: bare.String(), From: c.From, To: to,
-			Note: c.Note, Publisher: c.Publisher, Through: c.Through,
+			Note: c.Note, Publisher: c.Publisher, Through: c.Through, PURL: c.PURL,
 		})
 	}
 	for _, o := range r.Decision.Outcomes {

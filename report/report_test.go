@@ -52,7 +52,7 @@ func example() *Report {
 		Rule: policy.CapabilityGained, Package: crate("ring", "0.17.9"), From: "0.17.8", Lockfile: "Cargo.lock", Line: 99, Message: "changed its build script, which can now do more: compile",
 	})
 	admitted.Entry = &allowlist.Entry{Package: "cargo/ring", Line: 4}
-	return &Report{
+	r := &Report{
 		Onboarded: true, BaseBranch: "main", Command: "lockkeeper scan",
 		Scan: &scan.Result{
 			Base: strings.Repeat("1f", 20), Head: "work tree",
@@ -72,6 +72,10 @@ func example() *Report {
 			Notes: []string{"the entry at line 9 for cargo/cc expired on 2026-01-01: renew or remove it"},
 		},
 	}
+	for i := range r.Scan.Changes {
+		r.Scan.Changes[i].PURL = r.Scan.Changes[i].Package.String()
+	}
+	return r
 }
 
 func TestRenderings(t *testing.T) {

@@ -98,6 +98,9 @@ func (t *textWriter) head(s *scan.Result) {
 	}
 	for i, l := range s.Lockfiles {
 		line := fmt.Sprintf("%s   %s", t.style(Strong, visible(l.Path, false)), countsText(l))
+		if l.Replaces != "" {
+			line += "      " + t.style(Faint, "(was "+visible(l.Replaces, false)+")")
+		}
 		if i == 0 {
 			line += "      " + t.style(Faint, fmt.Sprintf("(base %s, head %s)", shortName(s.Base), shortName(s.Head)))
 		}

@@ -44,7 +44,7 @@ func (j *judgement) judgeEdges(ctx context.Context, client registry.Client) {
 		}
 		if age := j.now.Sub(first); age < time.Duration(days)*24*time.Hour {
 			message := fmt.Sprintf("now depends on %s, which exists for %s", edge.Name, ageText(age))
-			if len(j.change.Old.Edges) == 0 {
+			if len(j.change.Old.Edges) == 0 && j.pair.old.Format == j.pair.new.Format {
 				message = fmt.Sprintf("has its first dependency ever in this lockfile: %s, which exists for %s", edge.Name, ageText(age))
 			}
 			j.add(policy.Finding{

@@ -3,7 +3,6 @@ package scan
 import (
 	"context"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -17,7 +16,8 @@ import (
 // maxIncluded bounds how many files requirements files may draw in.
 const maxIncluded = 200
 
-// pair is one lockfile on both sides; nil where it does not exist.
+// pair is one lockfile on both sides; nil where it does not exist. The old one has
+// another path and format where the new one took its place.
 type pair struct {
 	path     string
 	old, new *lockfile.Lockfile
@@ -109,18 +109,13 @@ func (s *Scanner) gather(ctx context.Context, in Input) (*gathered, error) {
 				found.routes = parsed.Routes()
 			}
 			g.pairs = append(g.pairs, found)
-		case unreadFormats[pathName(path)] && in.Policy.Watches(path) && head[path].Path != "":
-			g.touched = append(g.touched, path)
-			g.findings = append(g.findings, policy.Finding{
-				Rule: policy.Unverified, Lockfile: path, Line: 1,
-				Message: "is a lockfile of a format that is not read yet, so what it brings in is not known",
-				Subject: "format " + path + " " + head[path].Blob,
-			})
 		case guards(path):
 			g.touched = append(g.touched, path)
 			g.findings = append(g.findings, s.guardFinding(ctx, in.Head, head, path))
 		}
 	}
+	g.pairs = joinMoves(g.pairs)
+	g.findings = append(g.findings, covers(in, differing, base, head)...)
 	return g, nil
 }
 
@@ -150,56 +145,6 @@ func differingPaths(base, head map[string]lockkeeper.TreeFile) []string {
 	}
 	slices.Sort(paths)
 	return paths
-}
-
-// watched says which files are lockfiles, by path: those of a known name that
-// the policy watches, and whatever a requirements file draws in with -r or -c.
-func (s *Scanner) watched(ctx context.Context, in Input, g *gathered, base, head map[string]lockkeeper.TreeFile) (map[string]lockfile.Format, error) {
-	formats := map[string]lockfile.Format{}
-	var requirements []string
-	for _, side := range []map[string]lockkeeper.TreeFile{base, head} {
-		for p := range side {
-			format, ok := lockfile.FormatOf(p)
-			if !ok || !in.Policy.Watches(p) {
-				continue
-			}
-			formats[p] = format
-			if format == lockfile.Requirements && head[p].Path != "" {
-				requirements = append(requirements, p)
-			}
-		}
-	}
-	slices.Sort(requirements)
-	requirements = slices.Compact(requirements)
-	for i := 0; i < len(requirements); i++ {
-		if i > maxIncluded {
-			g.findings = append(g.findings, policy.Finding{
-				Rule: policy.Unverified, Lockfile: requirements[i],
-				Message: fmt.Sprintf("is one of more than %d requirements files, which are not all looked at; watch fewer with [scan] lockfiles in %s", maxIncluded, policy.Path),
-				Subject: "too many requirements files",
-			})
-			return formats, nil
-		}
-		parsed, problem := s.side(ctx, in.Head, head, requirements[i], lockfile.Requirements)
-		if problem != nil {
-			continue // if it differs, gather reports it; if not, it was as unreadable before
-		}
-		for _, inc := range parsed.Includes {
-			if _, exists := head[inc.Path]; !exists {
-				g.findings = append(g.findings, policy.Finding{
-					Rule: policy.Unverified, Lockfile: parsed.Path, Line: inc.Line,
-					Message: fmt.Sprintf("includes %s, which is not in the repository", inc.Path),
-					Subject: "include " + inc.Path,
-				})
-				continue
-			}
-			if _, seen := formats[inc.Path]; !seen {
-				formats[inc.Path] = lockfile.Requirements
-				requirements = append(requirements, inc.Path)
-			}
-		}
-	}
-	return formats, nil
 }
 
 // side parses one lockfile of one side: nil and no problem where the file does
@@ -276,27 +221,6 @@ func harmlessSetting(text string) bool {
 	return name == "--require-hashes" || name == "--only-binary"
 }
 
-// unreadFormats are lockfiles that people commit and that no parser here reads
-// yet. They must not pass as if they were nothing.
-var unreadFormats = map[string]bool{"uv.lock": true, "pdm.lock": true, "Pipfile.lock": true, "pylock.toml": true}
-
-// pathName is the last part of a path; every pylock.NAME.toml counts as
-// pylock.toml (PEP 751).
-func pathName(p string) string {
-	name := path.Base(p)
-	if strings.HasPrefix(name, "pylock.") && strings.HasSuffix(name, ".toml") {
-		return "pylock.toml"
-	}
-	return name
-}
-
-// Watched reports whether a change of the file at p is something that this
-// package looks at: a lockfile that the policy watches, or a guarded setting.
-func Watched(rules *policy.Policy, p string) bool {
-	_, isLockfile := lockfile.FormatOf(p)
-	return (isLockfile || unreadFormats[pathName(p)]) && rules.Watches(p) || guards(p)
-}
-
 // openOrigin reports whether l lets an installer look in further places, so that
 // an entry without digests may come from any of them.
 func openOrigin(l *lockfile.Lockfile) bool {
@@ -315,48 +239,3 @@ func settingName(text string) string {
 	name, _, _ := strings.Cut(strings.Replace(text, "=", " ", 1), " ")
 	return name
 }
-
-// guards reports whether a file decides what a lockfile means or what Lockkeeper
-// asks for.
-func guards(p string) bool {
-	if strings.HasPrefix(p, ".lockkeeper/") {
-		return true
-	}
-	dir, name := path.Split(p)
-	switch name {
-	case "config", "config.toml":
-		return strings.HasSuffix("/"+dir, "/.cargo/")
-	case "rust-toolchain", "rust-toolchain.toml", "pip.conf", "pip.ini", "uv.toml", "poetry.toml", "pdm.toml", ".pypirc":
-		return true
-	}
-	return false
-}
-
-func (s *Scanner) guardFinding(ctx context.Context, t Tree, head map[string]lockkeeper.TreeFile, p string) policy.Finding {
-	finding := policy.Finding{Rule: policy.GuardChanged, Lockfile: p}
-	what := "decides what building and installing runs"
-	if strings.HasPrefix(p, ".lockkeeper/") {
-		what = "decides what Lockkeeper asks for"
-	}
-	f, exists := head[p]
-	switch {
-	case !exists:
-		finding.Message = fmt.Sprintf("is deleted; it %s", what)
-		finding.Subject = "deleted " + p
-		return finding
-	case f.Mode != lockkeeper.Regular:
-		finding.Message = fmt.Sprintf("is a %s; it %s", f.Mode, what)
-		finding.Subject = string(f.Mode) + " " + p + " " + f.Blob
-		return finding
-	}
-	finding.Message = fmt.Sprintf("is edited; it %s", what)
-	finding.Line = 1
-	finding.Subject = "edited " + p + " " + f.Blob
-	if data, err := t.Read(ctx, f, MaxGuardSize); err == nil {
-		finding.Artifact = lockkeeper.Sum(data)
-	}
-	return finding
-}
-
-// MaxGuardSize bounds policy, allowlist and guarded settings, in bytes.
-const MaxGuardSize = 4 << 20

@@ -33,7 +33,8 @@ func (j *judgement) run(ctx context.Context) {
 	if c.Kind == lockfile.Removed {
 		return
 	}
-	if c.Kind == lockfile.Moved {
+	// Within the repository a package may move: its code is in plain sight.
+	if c.Kind == lockfile.Moved && (c.Old.Source.Kind != lockfile.Path || c.New.Source.Kind != lockfile.Path) {
 		j.add(policy.Finding{
 			Rule:    policy.SourceChanged,
 			Message: fmt.Sprintf("comes from another source: %s, before from %s", c.New.Source, c.Old.Source),

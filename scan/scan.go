@@ -81,6 +81,7 @@ type Result struct {
 // Lockfile summarises one lockfile that differs.
 type Lockfile struct {
 	Path                                    string
+	Replaces                                string // path of the lockfile that this one took the place of; often empty
 	Format                                  lockfile.Format
 	Version                                 string
 	Added, Removed, Updated, Moved, Altered int
@@ -93,6 +94,8 @@ type Change struct {
 	Kind     lockfile.Kind
 	Package  lockkeeper.Package // the new version; the old one for removals
 	From     string             // version before, empty when new
+	// PURL is the package URL of the new entry, or of the old one for removals.
+	PURL string
 	// Note says what was found about it in a few words: "build code unchanged".
 	Note string
 	// Publisher who released the new version, and what is said of it.
@@ -118,6 +121,9 @@ func (s *Scanner) Run(ctx context.Context, in Input) (*Result, error) {
 		summary := Lockfile{Path: pair.path}
 		if lf := pair.newest(); lf != nil {
 			summary.Format, summary.Version = lf.Format, lf.Version
+		}
+		if pair.old != nil && pair.old.Path != pair.path {
+			summary.Replaces = pair.old.Path
 		}
 		for _, c := range lockfile.Diff(pair.old, pair.new) {
 			summary.count(c.Kind)
@@ -194,10 +200,10 @@ func (l *Lockfile) count(k lockfile.Kind) {
 func describe(p pair, c lockfile.Change, note string) Change {
 	row := Change{Lockfile: p.path, Kind: c.Kind, Note: note}
 	if c.Old != nil {
-		row.Package, row.From, row.Line = c.Old.Package, c.Old.Package.Version, 0
+		row.Package, row.From, row.PURL = c.Old.Package, c.Old.Package.Version, c.Old.PURL()
 	}
 	if c.New != nil {
-		row.Package, row.Line = c.New.Package, c.New.Line
+		row.Package, row.PURL, row.Line = c.New.Package, c.New.PURL(), c.New.Line
 		row.Through = p.through(c.New)
 	}
 	return row
