@@ -109,6 +109,9 @@ type Entry struct {
 	// none and for entries without hashes.
 	Files []File
 	Edges []Edge
+	// Direct: the file says that the project itself asks for the package. False
+	// where it does not or the format cannot say.
+	Direct bool
 	// Marker is the environment condition of a fork, as written; often empty.
 	Marker string
 	// Requirement is the text of a requirement that is not locked to one version

@@ -1,8 +1,8 @@
 package lockfile
 
 // Routes are the shortest ways through the edges of a lockfile. A way starts at
-// one of the repository's own packages (source Path) or, since not every format
-// lists them, at an entry that nothing depends on. Of several shortest ways it
+// one of the repository's own packages (source Path), at a Direct entry or, since
+// not every format tells these, at an entry that nothing depends on. Of several shortest ways it
 // is the one through earlier entries.
 type Routes struct {
 	lockfile *Lockfile
@@ -40,7 +40,7 @@ func (l *Lockfile) Routes() Routes {
 		}
 	}
 	for i, e := range l.Entries {
-		if e.Source.Kind == Path || !needed[i] {
+		if e.Source.Kind == Path || e.Direct || !needed[i] {
 			start(i)
 		}
 	}

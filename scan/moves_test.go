@@ -154,3 +154,27 @@ func TestPromise3NothingHidesBehindALink(t *testing.T) {
 		})
 	}
 }
+
+// TestLookAlikeIsSaid: Cargo takes "proc_macro2" and "proc-macro2" for two packages.
+func TestLookAlikeIsSaid(t *testing.T) {
+	_, scanner := newScanner(t, []byte(hidden))
+	lock := func(names ...string) []byte {
+		text := "version = 4\n"
+		for _, name := range names {
+			text += fmt.Sprintf("[[package]]\nname = %q\nversion = \"1.0.0\"\nsource = \"registry+https://example.invalid/index\"\nchecksum = %q\n", name, lockkeeper.Sum(nil).Hex())
+		}
+		return []byte(text)
+	}
+	result, err := scanner.Run(t.Context(), scan.Input{
+		Base: memoryTree{"Cargo.lock": lock("proc-macro2")}, Head: memoryTree{"Cargo.lock": lock("other", "proc-macro2", "proc_Macro2")},
+	})
+	if err != nil || len(result.Findings) != 2 {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	for _, f := range result.Findings {
+		said := slices.Contains(f.Evidence, "its name looks like proc-macro2, another package of this lockfile")
+		if said != (f.Package.Name == "proc_Macro2") {
+			t.Errorf("%s: evidence %q", f.Package.Name, f.Evidence)
+		}
+	}
+}

@@ -30,7 +30,8 @@ import (
 // "-r" and "-c" become Includes, relative to the including file; one that leaves the
 // repository or is an address is an error, since it would go unseen. So are
 // unknown options, options on a line where pip would ignore them, and hashes
-// that pip does not take (STRONG_HASHES). Any error is a *lockfile.Error.
+// that pip does not take (STRONG_HASHES). Edges come from the comments of
+// pip-compile and uv, where there are any (annotate). Any error is a *lockfile.Error.
 func ParseRequirements(path string, data []byte) (*lockfile.Lockfile, error) {
 	if len(data) > lockfile.MaxSize {
 		return nil, lockfile.CheckText(path, data)
@@ -57,6 +58,7 @@ func ParseRequirements(path string, data []byte) (*lockfile.Lockfile, error) {
 		r.number(l.number)
 	}
 	r.setSources()
+	annotate(r.file, string(text))
 	return r.file, nil
 }
 

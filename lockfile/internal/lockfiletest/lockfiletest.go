@@ -99,6 +99,9 @@ func Dump(l *lockfile.Lockfile) string {
 		if e.Source.Revision != "" {
 			fmt.Fprintf(&b, " at %s", e.Source.Revision)
 		}
+		if e.Direct {
+			b.WriteString(" direct")
+		}
 		b.WriteByte('\n')
 		if e.Requirement != "" {
 			fmt.Fprintf(&b, "   requirement %q\n", e.Requirement)

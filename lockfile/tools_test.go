@@ -1,0 +1,173 @@
+package lockfile_test
+
+import (
+	"encoding/json"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper/lockfile"
+	"github.com/lockkeeper/lockkeeper/lockfile/cargo"
+	"github.com/lockkeeper/lockkeeper/lockfile/python"
+)
+
+// answer is what a real tool says that a lockfile locks. scripts/tools writes
+// answers, and fails if one differs from what is committed.
+type answer struct {
+	File, Tool, Version, How string
+	Packages                 []locked
+}
+
+// locked is a package in one notation for all tools. Its source is "registry" for
+// the public one, "registry URL", "git URL@commit", "path" or "url URL".
+type locked struct {
+	Name, Version string
+	Source        *string  // nil where the tool does not report it
+	Digests       []string // sorted; nil where the tool does not report them
+}
+
+func (l locked) String() string {
+	source, digests := "?", "?"
+	if l.Source != nil {
+		source = *l.Source
+	}
+	if l.Digests != nil {
+		digests = strings.Join(l.Digests, " ")
+	}
+	return l.Name + " " + l.Version + " from " + source + " with " + digests
+}
+
+var parsers = map[lockfile.Format]func(string, []byte) (*lockfile.Lockfile, error){
+	lockfile.Cargo:        cargo.Parse,
+	lockfile.Requirements: python.ParseRequirements,
+	lockfile.Poetry:       python.ParsePoetry,
+}
+
+// TestToolsAgree compares what we read with what the real tools read: the same
+// packages with the same sources and digests, none more and none less.
+func TestToolsAgree(t *testing.T) {
+	answers, err := filepath.Glob("testdata/tools/*/answer.*.json")
+	if err != nil || len(answers) == 0 {
+		t.Fatalf("answers: %v, %v", answers, err)
+	}
+	for _, file := range answers {
+		dir, name := filepath.Split(file)
+		reader := strings.TrimSuffix(strings.TrimPrefix(name, "answer."), ".json")
+		t.Run(filepath.Base(dir)+"/"+reader, func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want answer
+			if err := json.Unmarshal(data, &want); err != nil {
+				t.Fatal(err)
+			}
+			if got := want.Tool + "-" + want.Version; got != reader || want.How == "" || len(want.Packages) == 0 {
+				t.Fatalf("an answer of %s, got %q, of %d packages", got, want.How, len(want.Packages))
+			}
+			got := readAll(t, dir, want.File)
+			want.Packages, got = unmatched(want.Packages, got)
+			if diff := cmp.Diff(lines(want.Packages), lines(got)); diff != "" {
+				t.Errorf("%s by %s (-%s +ours):\n%s", want.File, want.How, want.Tool, diff)
+			}
+		})
+	}
+}
+
+// readAll parses a lockfile of a case and what it includes.
+func readAll(t *testing.T, dir, name string) []locked {
+	t.Helper()
+	format, known := lockfile.FormatOf(name)
+	parse := parsers[format]
+	if !known || parse == nil {
+		t.Fatalf("no parser for %s", name)
+	}
+	var all []locked
+	seen := map[string]bool{}
+	for files := []string{name}; len(files) > 0; files = files[1:] {
+		if seen[files[0]] {
+			continue
+		}
+		seen[files[0]] = true
+		data, err := os.ReadFile(path.Join(dir, files[0]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := parse(files[0], data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range l.Entries {
+			all = append(all, neutral(e))
+		}
+		for _, include := range l.Includes {
+			files = append(files, include.Path)
+		}
+	}
+	return all
+}
+
+func neutral(e lockfile.Entry) locked {
+	var source string
+	switch e.Source.Kind {
+	case lockfile.Path:
+		source = "path"
+	case lockfile.Git:
+		source = "git " + e.Source.URL + "@" + e.Source.Revision
+	default:
+		source = strings.TrimSpace(string(e.Source.Kind) + " " + e.Source.URL)
+	}
+	digests := []string{}
+	for _, f := range e.Files {
+		if f.Digest != "" {
+			digests = append(digests, string(f.Digest))
+		}
+		digests = append(digests, f.Other...)
+	}
+	slices.Sort(digests)
+	return locked{e.Package.Name, e.Package.Version, &source, slices.Compact(digests)}
+}
+
+// unmatched drops what both sides have, each package once. What a tool does not
+// report fits anything, so packages that it reports in full choose first.
+func unmatched(want, got []locked) (onlyWant, onlyGot []locked) {
+	vague := func(l locked) int {
+		n := 0
+		if l.Source == nil {
+			n++
+		}
+		if l.Digests == nil {
+			n++
+		}
+		return n
+	}
+	want = slices.Clone(want)
+	slices.SortStableFunc(want, func(a, b locked) int { return vague(a) - vague(b) })
+	for _, w := range want {
+		i := slices.IndexFunc(got, func(g locked) bool {
+			return w.Name == g.Name && w.Version == g.Version &&
+				(w.Source == nil || *w.Source == *g.Source) &&
+				(w.Digests == nil || slices.Equal(w.Digests, g.Digests))
+		})
+		if i < 0 {
+			onlyWant = append(onlyWant, w)
+			continue
+		}
+		got = slices.Delete(got, i, i+1)
+	}
+	return onlyWant, got
+}
+
+func lines(packages []locked) []string {
+	var all []string
+	for _, p := range packages {
+		all = append(all, p.String())
+	}
+	slices.Sort(all)
+	return all
+}
