@@ -89,24 +89,33 @@ func (p *parser) lookupExact(name, version, source string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	i := int(p.names[name].best)
-	switch p.names[name].count {
-	case 0:
+	i, found := p.exact(name, version, parsed)
+	if !found && p.version < 3 && parsed.Kind == lockfile.Git && parsed.Reference == "" {
+		// Before version 3 the branch master is left out of edges, and there alone
+		// (encodable_package_id).
+		parsed.Reference = "branch=master"
+		i, found = p.exact(name, version, parsed)
+	}
+	if !found {
 		return 0, errNotLocked
-	case 1:
-		e := &p.file.Entries[i]
-		if e.Package.Version != version || !e.Source.Same(parsed) || e.Source.Reference != parsed.Reference {
-			return 0, errNotLocked
-		}
-	default:
-		if i, ok = p.ids[identify(lockkeeper.Package{Name: name, Version: version}, parsed)]; !ok {
-			return 0, errNotLocked
-		}
 	}
 	if got := p.file.Entries[i].Source.Revision; parsed.Revision != "" && parsed.Revision != got {
 		return 0, fmt.Errorf("the package is locked at another revision, %.12s", got)
 	}
 	return i, nil
+}
+
+// exact finds the entry of a name, version and source.
+func (p *parser) exact(name, version string, source lockfile.Source) (int, bool) {
+	switch named := p.names[name]; named.count {
+	case 0:
+		return 0, false
+	case 1:
+		e := &p.file.Entries[named.best]
+		return int(named.best), e.Package.Version == version && e.Source.Same(source) && e.Source.Reference == source.Reference
+	}
+	i, found := p.ids[identify(lockkeeper.Package{Name: name, Version: version}, source)]
+	return i, found
 }
 
 // checksums applies `[metadata]`, where version 1 keeps them all. Other keys of
