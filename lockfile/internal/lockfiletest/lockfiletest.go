@@ -177,3 +177,37 @@ func Check(t *testing.T, path string, data []byte, l *lockfile.Lockfile, err err
 		t.Fatalf("changes without a change: %+v", changes)
 	}
 }
+
+// dense are pieces of text of which a parser could make far more than they hold.
+var dense = []struct{ head, piece, tail string }{
+	{"", "[[x]]\n", ""}, {"", "[[package]]\n", ""}, {"", "[[packages]]\n", ""}, {"[[package]]\n", "[[package.x]]\n", ""},
+	{"[[package]]\nname = 'a'\nversion = '1'\nx = [", "[],", "]\n"}, {"x = [", "{},", "]\n"}, {"x = [", "1,", "]\n"}, {"x = [", "'',", "]\n"},
+	{"x = {", "a%d=1,", "}\n"}, {"", "a%d=1\n", ""}, {"", "[a%d]\n", ""}, {"", "[a.b%d.c.d]\n", ""}, {"", "a%d.b.c=1\n", ""},
+	{"version = 1\n[[package]]\nname='a'\nversion='1'\nsource={registry='https://example.invalid'}\nwheels=[", "{},", "]\n"},
+	{"version = 4\n[[package]]\nname='a'\nversion='1.0.0'\ndependencies=[", "'b',", "]\n"},
+	{"version = 4\n", "[[package]]\nname='a'\nversion='1.0.%d'\n", ""},
+	{"", "[[package]]\nname='a'\nversion='1.%d'\n", "[metadata]\nlock-version='2.1'\n"},
+	{"version = 1\n", "[[package]]\nname='a'\nversion='1.%d'\nsource={virtual='.'}\n", ""},
+	{"{\"x\":[", "[],", "[]]}"}, {"{\"x\":[", "{},", "{}]}"}, {"{\"x\":[", "1,", "1]}"}, {"{\"default\":{", "\"a%d\":{},", "\"z\":{}}}"},
+	{"", "a\n", ""}, {"", "a==1\n", ""}, {"a==1 \\\n", "\\\n", ""}, {"", "-i x\n", ""}, {"", "-r x\n", ""}, {"a==1 ", "--hash=", ""}, {"", "#\n", ""},
+	{"a==1\n# via\n", "#   a\n", ""}, {"a==1\nb==1\n# via\n", "#   a\n", ""}, {"", "a[b]\n", ""}, {"a[", "b,", "c]\n"},
+}
+
+// Dense is Fuzz of texts that are made to allocate.
+func Dense(t *testing.T, path string, parse func(path string, data []byte) (*lockfile.Lockfile, error)) {
+	for _, d := range dense {
+		t.Run(d.head+d.piece, func(t *testing.T) {
+			var b strings.Builder
+			b.WriteString(d.head)
+			for i := 0; b.Len() < 512<<10; i++ {
+				if strings.Contains(d.piece, "%d") {
+					fmt.Fprintf(&b, d.piece, i)
+				} else {
+					b.WriteString(d.piece)
+				}
+			}
+			b.WriteString(d.tail)
+			Fuzz(t, path, []byte(b.String()), parse)
+		})
+	}
+}

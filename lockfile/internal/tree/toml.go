@@ -134,7 +134,10 @@ const pairsOfTable = 5
 
 func (r *reader) table(made origin) *Table {
 	t := &r.space.tables.take(1)[:1][0]
-	*t = Table{Line: r.line, Pairs: r.space.pairs.take(pairsOfTable), made: made}
+	*t = Table{Line: r.line, made: made}
+	if r.space == &r.once { // whose memory is used again
+		t.Pairs = r.space.pairs.take(pairsOfTable)
+	}
 	return t
 }
 

@@ -23,6 +23,11 @@ import (
 const (
 	MaxDepth  = 32      // of nested tables and arrays
 	MaxValues = 1 << 20 // values, estimated from the punctuation between them
+
+	// Real lockfiles have twenty bytes to a value; after the first of them this many
+	// are asked for.
+	bytesPerValue = 8
+	freeValues    = 256
 )
 
 // Kind of a value.
@@ -117,6 +122,11 @@ func (t *Table) add(key string, line int, v Value) *Value {
 	if t.index != nil {
 		t.index[key] = len(t.Pairs)
 	}
+	if len(t.Pairs) == cap(t.Pairs) {
+		// Twice as many: append alone grows large slices by a quarter, and what it
+		// leaves behind adds up to five times the result.
+		t.Pairs = append(make([]Pair, 0, max(1, 2*len(t.Pairs))), t.Pairs...)
+	}
 	t.Pairs = append(t.Pairs, Pair{Key: key, Value: v, line: int32(line)})
 	return &t.Pairs[len(t.Pairs)-1].Value
 }
@@ -159,6 +169,8 @@ func located(path string, err error) error {
 }
 
 // checkSize estimates how many values a document has from what separates them.
+// Beside their number it bounds how dense they are, since a value costs more
+// memory than the byte or two that can ask for it.
 func checkSize(data []byte, separators string) error {
 	values := 0
 	for i := range len(separators) {
@@ -166,6 +178,9 @@ func checkSize(data []byte, separators string) error {
 	}
 	if values > MaxValues {
 		return &Error{1, fmt.Errorf("more than %d values", MaxValues)}
+	}
+	if values > freeValues && len(data) < bytesPerValue*(values-freeValues) {
+		return &Error{1, fmt.Errorf("%d values in %d bytes: no lockfile is as dense", values, len(data))}
 	}
 	return nil
 }
