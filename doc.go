@@ -12,6 +12,8 @@
 //
 //   - lockfile, with lockfile/cargo and lockfile/python, reads both sides of a
 //     change and tells what was added, removed, updated, moved or altered.
+//     lockfile/formats knows them all; lockfile/guard reads the settings beside
+//     them that alter what they mean.
 //   - registry, with registry/cratesio and registry/pypi, says who published a
 //     release, when, and of which files it consists. registry/registrytest
 //     serves the same formats on loopback.

@@ -50,7 +50,7 @@ var layers = [][]string{
 	{"report", "store", "gitrepo", "github"},
 	{"queue"},
 	{"server"},
-	{"cmd"},
+	{"cmd", "bench"},
 }
 
 func layerOf(path string) int {

@@ -8,8 +8,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/lockfile"
-	"github.com/lockkeeper/lockkeeper/lockfile/cargo"
-	"github.com/lockkeeper/lockkeeper/lockfile/python"
+	"github.com/lockkeeper/lockkeeper/lockfile/formats"
 	"github.com/lockkeeper/lockkeeper/policy"
 )
 
@@ -197,7 +196,7 @@ func (s *Scanner) side(ctx context.Context, t Tree, files map[string]lockkeeper.
 	if err != nil {
 		return nil, unreadable(f, 0, fmt.Sprintf("could not be read: %v", err))
 	}
-	parsed, err := parse(format, path, data)
+	parsed, err := formats.Parse(format, path, data)
 	if err != nil {
 		line := 0
 		if e, ok := asLockfileError(err); ok {
@@ -210,19 +209,6 @@ func (s *Scanner) side(ctx context.Context, t Tree, files map[string]lockkeeper.
 
 func unreadable(f lockkeeper.TreeFile, line int, message string) *policy.Finding {
 	return &policy.Finding{Rule: policy.Unverified, Lockfile: f.Path, Line: line, Message: message, Subject: "lockfile " + f.Path + " " + f.Blob}
-}
-
-// parse is the explicit list of formats.
-func parse(format lockfile.Format, path string, data []byte) (*lockfile.Lockfile, error) {
-	switch format {
-	case lockfile.Cargo:
-		return cargo.Parse(path, data)
-	case lockfile.Poetry:
-		return python.ParsePoetry(path, data)
-	case lockfile.Requirements:
-		return python.ParseRequirements(path, data)
-	}
-	return nil, fmt.Errorf("%s: no parser for the format %q", path, format)
 }
 
 // settingFindings reports options inside a lockfile that were not there before:
