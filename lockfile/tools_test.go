@@ -79,7 +79,8 @@ func TestToolsAgree(t *testing.T) {
 	}
 }
 
-// readAll parses a lockfile of a case and what it includes.
+// readAll parses a lockfile of a case and what it includes. To pip the index of one
+// file is that of all files of the run, which no file alone can know.
 func readAll(t *testing.T, dir, name string) []locked {
 	t.Helper()
 	format, known := lockfile.FormatOf(name)
@@ -87,7 +88,8 @@ func readAll(t *testing.T, dir, name string) []locked {
 	if !known || parse == nil {
 		t.Fatalf("no parser for %s", name)
 	}
-	var all []locked
+	var entries []lockfile.Entry
+	index := lockfile.Source{Kind: lockfile.Registry}
 	seen := map[string]bool{}
 	for files := []string{name}; len(files) > 0; files = files[1:] {
 		if seen[files[0]] {
@@ -102,15 +104,27 @@ func readAll(t *testing.T, dir, name string) []locked {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, e := range l.Entries {
-			all = append(all, neutral(e))
-		}
+		entries = append(entries, l.Entries...)
 		for _, include := range l.Includes {
 			files = append(files, include.Path)
 		}
+		for _, setting := range l.Settings {
+			if address, ok := strings.CutPrefix(setting.Text, "--index-url "); ok && address != publicIndex {
+				index.URL = address
+			}
+		}
+	}
+	var all []locked
+	for _, e := range entries {
+		if e.Source.Public() {
+			e.Source = index
+		}
+		all = append(all, neutral(e))
 	}
 	return all
 }
+
+const publicIndex = "https://pypi.org/simple"
 
 func neutral(e lockfile.Entry) locked {
 	var source string
@@ -118,7 +132,14 @@ func neutral(e lockfile.Entry) locked {
 	case lockfile.Path:
 		source = "path"
 	case lockfile.Git:
-		source = "git " + e.Source.URL + "@" + e.Source.Revision
+		revision := e.Source.Revision
+		if revision == "" { // a branch or tag, which a requirements file may leave it at
+			revision, _, _ = strings.Cut(e.Source.Reference, " ")
+			if strings.HasPrefix(revision, "subdirectory=") {
+				revision = ""
+			}
+		}
+		source = "git " + e.Source.URL + "@" + revision
 	default:
 		source = strings.TrimSpace(string(e.Source.Kind) + " " + e.Source.URL)
 	}

@@ -4,6 +4,7 @@ import dataclasses
 import typing
 
 import cargo
+import requirements
 import tools
 
 
@@ -21,3 +22,10 @@ CARGO = f"cargo-{tools.CARGO}"
 
 ALL = [Case(name, "Cargo.lock", CARGO, cargo.make, cargo.read, [CARGO])
        for name in ("cargo-v1", "cargo-v2", "cargo-v3", "cargo-v4", "cargo-registries", "cargo-namesakes", "cargo-replace")]
+
+ALL += [Case("requirements-rich", "requirements.txt", "", None, requirements.read, requirements.READERS),
+        Case("requirements-lines", "requirements.txt", "", None, requirements.read, requirements.READERS),
+        Case("requirements-new", "requirements.txt", "", None, requirements.read, requirements.READERS[:2]),
+        Case("requirements-pip-compile", "requirements.txt", "pip_tools-7.6.2", requirements.make_pip_compile, requirements.read,
+             requirements.READERS),
+        Case("requirements-uv", "requirements.txt", "uv-0.13.9", requirements.make_uv, requirements.read, requirements.READERS)]

@@ -15,6 +15,7 @@ import traceback
 
 import answer
 import cases
+import serve
 import tools
 import world
 
@@ -84,7 +85,9 @@ def main():
     if unknown:
         sys.exit(f"no case {', '.join(sorted(unknown))}")
     with tempfile.TemporaryDirectory(prefix="lockkeeper-tools-") as scratch:
-        run = Run(world.World(pathlib.Path(scratch) / "world"), pathlib.Path(scratch))
+        w = world.World(pathlib.Path(scratch) / "world")
+        w.index = serve.Index(w)
+        run = Run(w, pathlib.Path(scratch))
         for case in chosen:
             if making and case.make:
                 run.attempt(f"{case.name} made by {case.maker}", lambda: run.make(case))
