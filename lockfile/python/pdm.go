@@ -246,6 +246,7 @@ func distinct(files []lockfile.File) []lockfile.File {
 // dependencies notes those of a package: requirements as of PEP 508, or in version
 // 2 a table of versions by name.
 func (p *pdm) dependencies(entry int, v tree.Value) error {
+	p.wants, p.texts = room(p.wants, len(v.Elems)), room(p.texts, len(v.Elems))
 	for _, elem := range v.Elems {
 		if elem.Kind != tree.String {
 			return p.errorf(elem.Line(), "dependency is %s", elem.Kind)
@@ -287,6 +288,15 @@ func (p *pdm) want(entry int, name, specifier string) {
 	p.texts = append(p.texts, specifier)
 	n := len(p.texts)
 	p.wants = append(p.wants, want{entry: entry, name: name, specifiers: p.texts[n-1 : n : n]})
+}
+
+// room makes place for n more. It doubles where append takes a quarter more, which
+// leaves behind several times what is needed in the end.
+func room[T any](s []T, n int) []T {
+	if cap(s)-len(s) < n {
+		s = slices.Grow(s, max(n, len(s)))
+	}
+	return s
 }
 
 // pdmDependency reads the name and the versions of a requirement. One by path or

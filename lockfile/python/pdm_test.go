@@ -3,7 +3,6 @@ package python_test
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -51,7 +50,7 @@ func TestPDMBounds(t *testing.T) {
 		"too many":         {rows(257, "[[package]]\nname = \"a\"\nversion = \"1.%d\"\n"), 3 + 3*256},
 		"markers":          {rows(256, pkg+"extras = [\"x%d\"]\nmarker = \"%[1]d\"\n"), 0},
 		"files of extras":  {rows(256, pkg+"extras = [\"x%d\"]\nfiles = [{file = \"%[1]d.zip\", hash = \"md5:00000000000000000000000000000000\"}]\n"), 0},
-		"dependencies":     {rows(1, pkg+"dependencies = ["+strings.Repeat("\"b\",", 100_000)+"] # %d\n"), 0},
+		"dependencies":     {rows(1, pkg+"dependencies = ["+strings.Repeat("\"bbbbbbb\",", 100_000)+"] # %d\n"), 0},
 		"distinct":         {rows(50_000, "[[package]]\nname = \"a%d\"\nversion = \"1\"\ndependencies = [\"a\", \"b\", \"c\", \"d\"]\n"), 0},
 		"long dependency":  {rows(1, pkg+"dependencies = [\"b"+strings.Repeat(" ", 20_000)+"\"] # %d\n"), 6},
 		"dependency names": {rows(1, pkg+"dependencies = [\""+strings.Join(numbers(100_000), "\",\"")+"\"] # %d\n"), 0},
@@ -73,7 +72,7 @@ func TestPDMBounds(t *testing.T) {
 func numbers(n int) []string {
 	list := make([]string, n)
 	for i := range list {
-		list[i] = strconv.FormatInt(int64(i), 36)
+		list[i] = fmt.Sprintf("name%05d", i)
 	}
 	return list
 }
