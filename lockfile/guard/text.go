@@ -81,7 +81,7 @@ func cut(s string) string {
 
 // secretWords are parts of the names of settings whose values are secrets.
 var secretWords = map[string]bool{
-	"password": true, "passwd": true, "passphrase": true, "token": true, "secret": true, "apikey": true, "credential": true, "credentials": true,
+	"password": true, "passwd": true, "passphrase": true, "token": true, "secret": true, "apikey": true,
 }
 
 // namesSecret reports whether a key is called after a secret: "password",
