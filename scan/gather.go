@@ -142,8 +142,10 @@ func (s *Scanner) gather(ctx context.Context, in Input) (*gathered, error) {
 			}
 			g.pairs = append(g.pairs, found)
 		case guards(path):
-			g.touched = append(g.touched, path)
-			g.findings = append(g.findings, s.guardFinding(ctx, in.Head, head, path))
+			if finding := s.guardFinding(ctx, in, base, head, path); finding != nil {
+				g.touched = append(g.touched, path)
+				g.findings = append(g.findings, *finding)
+			}
 		}
 	}
 	g.pairs = joinMoves(g.pairs)

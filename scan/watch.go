@@ -11,11 +11,12 @@ import (
 	"github.com/lockkeeper/lockkeeper/policy"
 )
 
-// Watched reports whether a change of the file at p is something that this
-// package looks at: a lockfile that the policy watches, or a guarded setting.
+// Watched reports whether any change of the file at p is one that this package
+// looks at: a lockfile that the policy watches, or a file of guarded settings and
+// of nothing else.
 func Watched(rules *policy.Policy, p string) bool {
 	_, isLockfile := lockfile.FormatOf(p)
-	return isLockfile && rules.Watches(p) || guards(p)
+	return isLockfile && rules.Watches(p) || guards(p) && !holdsMore(p)
 }
 
 // watched says which files are lockfiles, by path: those of a known name that
