@@ -15,7 +15,8 @@ import (
 //	Pipfile.lock                            Pipfile
 //	pylock.toml, pylock.NAME.toml           Pylock, by the pattern of PEP 751
 //	requirements.txt                        Requirements
-//	requirements-*.txt, requirements_*.txt  Requirements
+//	requirements-*.txt, requirements_*.txt, requirements.*.txt
+//	                                        Requirements
 //	*-requirements.txt, *_requirements.txt, *.requirements.txt
 //	                                        Requirements
 //	constraints*.txt                        Requirements
@@ -58,7 +59,7 @@ func FormatOf(p string) (Format, bool) {
 		if rest, ok := strings.CutSuffix(stem, mark+"requirements"); ok && rest != "" {
 			return Requirements, true
 		}
-		if rest, ok := strings.CutPrefix(stem, "requirements"+mark); ok && rest != "" && mark != "." {
+		if rest, ok := strings.CutPrefix(stem, "requirements"+mark); ok && rest != "" {
 			return Requirements, true
 		}
 	}

@@ -14,11 +14,15 @@ func TestFormatOf(t *testing.T) {
 		"Cargo.lock": Cargo, "a/b/Cargo.lock": Cargo, "cargo.lock": "", "Cargo.lock.orig": "", "xCargo.lock": "",
 		"poetry.lock": Poetry, "sub/poetry.lock": Poetry, "Poetry.lock": "",
 		"requirements.txt": Requirements, "a/requirements.txt": Requirements, "Requirements.txt": "",
-		"requirements-dev.txt": Requirements, "requirements_dev.txt": Requirements, "requirements.dev.txt": "", "requirementsdev.txt": "",
+		"requirements-dev.txt": Requirements, "requirements_dev.txt": Requirements, "requirements.dev.txt": Requirements, "requirementsdev.txt": "",
 		"dev-requirements.txt": Requirements, "dev_requirements.txt": Requirements, "dev.requirements.txt": Requirements, "devrequirements.txt": "",
 		"requirements-.txt": "", "-requirements.txt": "", ".txt": "", "requirements/.txt": "",
 		"requirements/base.txt": Requirements, "a/requirements/base.txt": Requirements, "requirements/sub/base.txt": "", "requirements/base.in": "",
 		"constraints.txt": Requirements, "constraints-3.12.txt": Requirements, "my-constraints.txt": "",
+		"uv.lock": UV, "a/uv.lock": UV, "UV.lock": "", "tool.py.lock": UV, ".py.lock": UV, "tool.lock": "",
+		"pdm.lock": PDM, "pdm.dev.lock": PDM, "pdm.a.b.lock": PDM, "pdm-dev.lock": "", "pdm.lock.bak": "", "pdm.dev.lock/x": "",
+		"Pipfile.lock": Pipfile, "Pipfile": "", "pipfile.lock": "",
+		"pylock.toml": Pylock, "pylock.dev.toml": Pylock, "a/pylock.dev-1.toml": Pylock, "pylock..toml": "", "pylock.a.b.toml": "", "xpylock.toml": "", "pylock.dev.toml.bak": "",
 		"requirements.in": "", "requirements": "", "readme.txt": "", "": "",
 	} {
 		got, ok := FormatOf(path)

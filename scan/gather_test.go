@@ -85,16 +85,20 @@ func TestAWheelHidesAnSdistOnlyWhereItIsInstalled(t *testing.T) {
 	}
 }
 
-// TestPromise3LockfilesThatNobodyReadsHold: a lockfile of a format without a
-// parser is not taken for nothing.
-func TestPromise3LockfilesThatNobodyReadsHold(t *testing.T) {
+// TestPromise3LockfilesThatCannotBeReadHold: one that is new or edited and cannot be
+// read asks for a sign-off; whoever deletes it brings nothing in.
+func TestPromise3LockfilesThatCannotBeReadHold(t *testing.T) {
 	server, scanner := newScanner(t, []byte(hidden))
-	for _, path := range []string{"uv.lock", "sub/pdm.lock", "Pipfile.lock", "pylock.toml", "pylock.dev.toml"} {
-		got := rulesOf(t, server, scanner, memoryTree{}, memoryTree{path: []byte("version = 1\n")})
-		if !slices.Equal(got, []string{string(policy.Unverified)}) {
-			t.Errorf("%s: found %q, want unverified", path, got)
+	for _, path := range []string{
+		"Cargo.lock", "requirements.txt", "poetry.lock", "uv.lock", "script.py.lock", "sub/pdm.lock", "pdm.dev.lock", "Pipfile.lock", "pylock.toml", "pylock.dev.toml",
+	} {
+		broken := func(more string) memoryTree { return memoryTree{path: []byte("version = 9\n<<<<<<< " + more + "\n")} }
+		for _, base := range []memoryTree{{}, broken("theirs")} {
+			if got := rulesOf(t, server, scanner, base, broken("ours")); !slices.Equal(got, []string{string(policy.Unverified)}) {
+				t.Errorf("%s: found %q, want unverified", path, got)
+			}
 		}
-		if got := rulesOf(t, server, scanner, memoryTree{path: []byte("version = 1\n")}, memoryTree{}); len(got) != 0 {
+		if got := rulesOf(t, server, scanner, broken("ours"), memoryTree{}); len(got) != 0 {
 			t.Errorf("%s deleted: found %q", path, got)
 		}
 	}

@@ -23,6 +23,10 @@ func Parse(format lockfile.Format, path string, data []byte) (*lockfile.Lockfile
 		return python.ParseRequirements(path, data)
 	case lockfile.Poetry:
 		return python.ParsePoetry(path, data)
+	case lockfile.UV:
+		return python.ParseUV(path, data)
+	case lockfile.PDM:
+		return python.ParsePDM(path, data)
 	}
 	return nil, &lockfile.Error{Path: path, Err: fmt.Errorf("no parser for the format %q", format)}
 }
