@@ -102,7 +102,9 @@ func (u *uv) version(root *tree.Table) error {
 	switch {
 	case version == nil:
 		return u.errorf(0, "no version: not a uv.lock")
-	case version.Kind != tree.Integer || version.Text != "1":
+	case version.Kind != tree.Integer:
+		return u.errorf(version.Line(), "version is %s: want an integer", version.Kind)
+	case version.Text != "1":
 		return u.errorf(version.Line(), "version %.40q is not supported (1 is)", version.Text)
 	case revision == nil:
 		u.file.Version = "1"
@@ -110,7 +112,7 @@ func (u *uv) version(root *tree.Table) error {
 	}
 	n, err := strconv.ParseUint(revision.Text, 10, 32)
 	if revision.Kind != tree.Integer || err != nil {
-		return u.errorf(revision.Line(), "revision %.40q is no count", revision.Text)
+		return u.errorf(revision.Line(), "revision is %s %.40q: want a count", revision.Kind, revision.Text)
 	}
 	u.file.Version = "1"
 	if n > 0 {
@@ -139,8 +141,7 @@ func (u *uv) add(root, t *tree.Table) error {
 	var sdist, wheels *tree.Value
 	sourceLine := t.Line
 	for i := range t.Pairs {
-		pair := t.Pairs[i]
-		v := &t.Pairs[i].Value
+		pair, v := t.Pairs[i], &t.Pairs[i].Value
 		want, known := uvPackage[pair.Key]
 		if pair.Key == "default-groups" && v.Kind == tree.String {
 			want = v.Kind // "all"
@@ -178,16 +179,21 @@ func (u *uv) add(root, t *tree.Table) error {
 	if entry.Package.Name == "" || source.kind == "" {
 		return u.errorf(t.Line, "package without name or source")
 	}
+	var err error
+	if entry.Source, err = u.place(source); err != nil {
+		return u.errorf(sourceLine, "source of %s: %w", entry.Package.Name, err)
+	}
 	if entry.Package.Version == "" {
 		if !source.local() {
 			return u.errorf(t.Line, "package without version")
 		}
 		entry.Requirement = entry.Package.Name + " @ " + source.text
 	}
-	var err error
-	if entry.Source, err = u.place(source); err != nil {
-		return u.errorf(sourceLine, "source of %s: %w", entry.Package.Name, err)
-	}
+	return u.addFiles(entry, source, sdist, wheels)
+}
+
+// addFiles adds a package whose files are still to be read.
+func (u *uv) addFiles(entry lockfile.Entry, source uvSource, sdist, wheels *tree.Value) error {
 	if err := u.files(&entry, source, sdist, wheels); err != nil {
 		return err
 	}

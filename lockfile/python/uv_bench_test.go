@@ -41,6 +41,30 @@ func uvLock(n int) []byte {
 
 func BenchmarkParseUV(b *testing.B) { benchmark(b, "uv.lock", uvLock, 4, python.ParseUV) }
 
+// pylockLock writes a pylock.toml of the same packages.
+func pylockLock(n int) []byte {
+	var b strings.Builder
+	b.WriteString("lock-version = \"1.0\"\ncreated-by = \"test\"\n")
+	for i := range n {
+		version := fmt.Sprintf("1.%d.0", i%7)
+		fmt.Fprintf(&b, "\n[[packages]]\nname = \"package-%05d\"\nversion = %q\nindex = \"https://pypi.example.invalid/simple\"\ndependencies = [\n", i, version)
+		for j := range 4 {
+			fmt.Fprintf(&b, "    { name = \"package-%05d\" },\n", (i*7+j*13+1)%n)
+		}
+		stem := fmt.Sprintf("https://files.example.invalid/packages/%s/package_%05d-%s", hashOf(i), i, version)
+		fmt.Fprintf(&b, "]\nsdist = { url = \"%s.tar.gz\", upload-time = 2026-01-01T00:00:00Z, size = %d, hashes = { sha256 = %q } }\nwheels = [\n", stem, 1000+i, hashOf(i, "sdist"))
+		for _, p := range platforms {
+			fmt.Fprintf(&b, "    { url = \"%s-%s.whl\", upload-time = 2026-01-01T00:00:00Z, size = %d, hashes = { sha256 = %q } },\n", stem, p, 1000+i, hashOf(i, p))
+		}
+		b.WriteString("]\n")
+	}
+	return []byte(b.String())
+}
+
+func BenchmarkParsePylock(b *testing.B) {
+	benchmark(b, "pylock.toml", pylockLock, 4, python.ParsePylock)
+}
+
 func benchmark(b *testing.B, path string, write func(n int) []byte, edges int, parse func(path string, data []byte) (*lockfile.Lockfile, error)) {
 	for _, n := range benchmarkSizes {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
