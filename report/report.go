@@ -38,6 +38,7 @@ type group struct {
 	pkg      lockkeeper.Package
 	from     string
 	outcomes []policy.Outcome
+	also     map[string]int // how many more lockfiles have a finding, by its digest
 }
 
 // groups joins the outcomes of one package, in the order of the decision: the
@@ -57,11 +58,13 @@ func (r *Report) groups(states ...policy.State) []group {
 		if !ok {
 			i = len(groups)
 			index[key] = i
-			groups = append(groups, group{title: title, pkg: o.Finding.Package, from: o.Finding.From})
+			groups = append(groups, group{title: title, pkg: o.Finding.Package, from: o.Finding.From, also: map[string]int{}})
 		}
-		if !slices.ContainsFunc(groups[i].outcomes, func(p policy.Outcome) bool { return p.Digest == o.Digest }) {
-			groups[i].outcomes = append(groups[i].outcomes, o)
+		if slices.ContainsFunc(groups[i].outcomes, func(p policy.Outcome) bool { return p.Digest == o.Digest }) {
+			groups[i].also[string(o.Digest)]++
+			continue
 		}
+		groups[i].outcomes = append(groups[i].outcomes, o)
 	}
 	slices.SortStableFunc(groups, func(a, b group) int {
 		if a.outcomes[0].State != b.outcomes[0].State {

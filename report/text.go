@@ -88,6 +88,9 @@ func (t *textWriter) label(word string) string {
 	return t.style(style, fmt.Sprintf("%-8s", word))
 }
 
+// maxLockfiles is how many lockfiles the head names.
+const maxLockfiles = 8
+
 func (t *textWriter) head(s *scan.Result) {
 	if len(s.Lockfiles) == 0 {
 		t.printf("No lockfile differs      (base %s, head %s)\n", shortName(s.Base), shortName(s.Head))
@@ -97,6 +100,10 @@ func (t *textWriter) head(s *scan.Result) {
 		return
 	}
 	for i, l := range s.Lockfiles {
+		if i == maxLockfiles && len(s.Lockfiles) > maxLockfiles+1 {
+			t.printf("%s\n", t.style(Faint, fmt.Sprintf("and %d more lockfiles", len(s.Lockfiles)-i)))
+			break
+		}
 		line := fmt.Sprintf("%s   %s", t.style(Strong, visible(l.Path, false)), countsText(l))
 		if l.Replaces != "" {
 			line += "      " + t.style(Faint, "(was "+visible(l.Replaces, false)+")")
@@ -143,6 +150,9 @@ func (t *textWriter) group(g group, r *Report) {
 		place := visible(f.Lockfile, false)
 		if f.Line > 0 {
 			place = fmt.Sprintf("%s:%d", place, f.Line)
+		}
+		if n := g.also[string(o.Digest)]; n > 0 {
+			place += fmt.Sprintf(" and %d more", n)
 		}
 		title := visible(strings.TrimSpace(g.title+" "+g.version(" -> ")), false)
 		left := fmt.Sprintf("%s   %s", title, f.Rule)
@@ -260,7 +270,13 @@ func (t *textWriter) wrapped(text string) {
 // others as a count.
 func (t *textWriter) quiet(r *Report, groups []group) {
 	plain := map[string]int{}
+	seen := map[string]bool{} // in another lockfile
 	for _, c := range r.Scan.Changes {
+		same := strings.Join([]string{c.PURL, c.From, string(c.Kind), c.Note}, "\x00")
+		if seen[same] && !t.o.All {
+			continue
+		}
+		seen[same] = true
 		if c.Kind == lockfile.Removed || slices.ContainsFunc(groups, func(g group) bool { return g.pkg == c.Package }) {
 			continue
 		}

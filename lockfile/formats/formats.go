@@ -27,6 +27,8 @@ func Parse(format lockfile.Format, path string, data []byte) (*lockfile.Lockfile
 		return python.ParseUV(path, data)
 	case lockfile.PDM:
 		return python.ParsePDM(path, data)
+	case lockfile.Pylock:
+		return python.ParsePylock(path, data)
 	}
 	return nil, &lockfile.Error{Path: path, Err: fmt.Errorf("no parser for the format %q", format)}
 }
