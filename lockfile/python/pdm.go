@@ -54,7 +54,7 @@ type pdm struct {
 	texts []string // the specifiers of wants
 
 	// Of entries that several rows make, as far as those differ.
-	markers map[int][]string
+	markers markers
 	mixed   map[int]bool // files from more than one list
 	shared  map[int]bool // files from metadata.files
 }
@@ -94,9 +94,7 @@ func (p *pdm) document(doc *tree.Table) error {
 	if err := p.metadata(metadata); err != nil {
 		return err
 	}
-	for i, parts := range p.markers {
-		p.file.Entries[i].Marker = strings.Join(parts, "; ")
-	}
+	p.markers.set(p.file.Entries)
 	for i := range p.mixed {
 		p.file.Entries[i].Files = distinct(p.file.Entries[i].Files)
 	}

@@ -193,7 +193,7 @@ func (p *pdm) source(pkg *pdmPackage) error {
 	if sub := subdirectory(pkg.subdirectory); sub != "" {
 		pkg.Source.Reference = strings.TrimSpace(pkg.Source.Reference + " " + sub)
 	}
-	if !locked || pkg.Package.Version == "" {
+	if !locked || pkg.Package.Version == "" && pkg.Source.Revision == "" {
 		pkg.Package.Version = ""
 		pkg.Requirement = directRequirement(pkg.Package.Name, pkg.kind, pkg.address, cmp.Or(pkg.revision, pkg.ref), pkg.subdirectory)
 	}
@@ -292,7 +292,9 @@ func (p *pdm) row(pkg pdmPackage, version string) (int, error) {
 		row.entry = len(p.file.Entries)
 		p.file.Entries = append(p.file.Entries, pkg.Entry)
 	} else {
-		p.mark(row.entry, pkg.Marker)
+		if err := p.markers.add(row.entry, p.file.Entries[row.entry].Marker, pkg.Marker); err != nil {
+			return 0, p.errorf(pkg.Line, "%w", err)
+		}
 		p.unite(row.entry, pkg.Files)
 	}
 	p.last[name] = len(p.rows)
@@ -300,20 +302,36 @@ func (p *pdm) row(pkg pdmPackage, version string) (int, error) {
 	return row.entry, nil
 }
 
-// mark gives an entry a further marker. None at all outweighs every other.
-func (p *pdm) mark(entry int, marker string) {
-	parts, several := p.markers[entry]
+// markers are those of entries that a file has several times, with different ones.
+type markers map[int][]string
+
+// add gives an entry, whose first marker is own, a further one. None at all
+// outweighs every other. More than maxRows different ones are an error, as each is
+// compared with all of them.
+func (m *markers) add(entry int, own, marker string) error {
+	parts, several := (*m)[entry]
 	if !several {
-		parts = []string{p.file.Entries[entry].Marker}
+		parts = []string{own}
 	}
 	if slices.Contains(parts, marker) {
-		return
+		return nil
 	}
-	if p.markers == nil {
-		p.markers = map[int][]string{}
+	if len(parts) >= maxRows {
+		return fmt.Errorf("more than %d different markers of one package", maxRows)
+	}
+	if *m == nil {
+		*m = markers{}
 	}
 	if marker == "" || parts[0] == "" {
 		parts, marker = nil, ""
 	}
-	p.markers[entry] = append(parts, marker)
+	(*m)[entry] = append(parts, marker)
+	return nil
+}
+
+// set writes them into the entries.
+func (m markers) set(entries []lockfile.Entry) {
+	for i, parts := range m {
+		entries[i].Marker = strings.Join(parts, "; ")
+	}
 }

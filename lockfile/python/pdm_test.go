@@ -22,7 +22,7 @@ func FuzzParsePDM(f *testing.F) {
 			return
 		}
 		for _, e := range l.Entries {
-			if (e.Package.Version == "") != (e.Requirement != "") {
+			if e.Package.Version == "" && e.Requirement == "" && e.Source.Revision == "" || e.Package.Version != "" && e.Requirement != "" {
 				t.Fatalf("neither version nor requirement, or both: %+v", e)
 			}
 		}
