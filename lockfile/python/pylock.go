@@ -1,7 +1,6 @@
 package python
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
@@ -28,10 +27,8 @@ import (
 // attestation-identities. Any error is a *lockfile.Error.
 func ParsePylock(path string, data []byte) (*lockfile.Lockfile, error) {
 	p := pylock{file: &lockfile.Lockfile{Path: path, Format: lockfile.Pylock, Data: data}}
-	if packages := bytes.Count(data, []byte("[[packages]]")); len(data) <= lockfile.MaxSize {
-		p.file.Entries = make([]lockfile.Entry, 0, packages)
-		p.facts = make([][]pylockFact, 0, packages)
-	}
+	room := roomFor(data, "[[packages]]")
+	p.file.Entries, p.facts = make([]lockfile.Entry, 0, room), make([][]pylockFact, 0, room)
 	doc, err := tree.ReadTOML(path, data, "packages", p.add)
 	if err != nil {
 		return nil, err
@@ -226,11 +223,11 @@ func (p *pylock) vcs(t *tree.Table) (lockfile.Source, error) {
 			return none, p.errorf(t.Line, "vcs without commit-id")
 		}
 		source = lockfile.Source{Kind: lockfile.URL, URL: kind + "+" + address}
-		commit = "commit-id=" + commit
+		commit = "commit-id=" + oneWord(commit)
 	default:
 		return none, p.errorf(t.Line, "unknown vcs type %.80q", kind)
 	}
-	source.Reference = words(values["requested-revision"], commit, subdirectory(values["subdirectory"]))
+	source.Reference = words(oneWord(values["requested-revision"]), commit, subdirectory(values["subdirectory"]))
 	return source, nil
 }
 

@@ -32,10 +32,8 @@ import (
 // *lockfile.Error.
 func ParseUV(path string, data []byte) (*lockfile.Lockfile, error) {
 	u := uv{file: &lockfile.Lockfile{Path: path, Format: lockfile.UV, Data: data}}
-	if packages := bytes.Count(data, []byte("[[package]]")); len(data) <= lockfile.MaxSize {
-		u.file.Entries = make([]lockfile.Entry, 0, packages)
-		u.sources = make([]uvSource, 0, packages)
-	}
+	room := roomFor(data, "[[package]]")
+	u.file.Entries, u.sources = make([]lockfile.Entry, 0, room), make([]uvSource, 0, room)
 	doc, err := tree.ReadTOML(path, data, "package", u.add)
 	if err != nil {
 		return nil, err
@@ -47,6 +45,12 @@ func ParseUV(path string, data []byte) (*lockfile.Lockfile, error) {
 		return nil, err
 	}
 	return u.file, nil
+}
+
+// roomFor is how many entries to make room for at once. The bound keeps a hostile
+// file from asking for much memory by the headers alone.
+func roomFor(data []byte, header string) int {
+	return min(bytes.Count(data, []byte(header)), 1<<14)
 }
 
 type uv struct {
@@ -66,7 +70,20 @@ func (u *uv) locate(err error, line int, where, key string) error {
 	if err == nil || errors.As(err, &located) {
 		return err
 	}
-	return u.errorf(line, "%s key %.80q: %w", where, key, err)
+	return u.errorf(line, "key %q of %s: %w", key, where, err)
+}
+
+// check asks for a known key with the kind of value that it must have.
+func (u *uv) check(pair tree.Pair, keys map[string]tree.Kind, where string) error {
+	want, kind := keys[pair.Key], pair.Value.Kind
+	switch {
+	case want == 0:
+		return u.unknown(pair, where)
+	case pair.Key == "default-groups" && kind == tree.String: // "all"
+	case kind != want:
+		return u.errorf(pair.Line(), "key %q of %s is %s: want %s", pair.Key, where, kind, want)
+	}
+	return nil
 }
 
 func (u *uv) unknown(pair tree.Pair, where string) error {
@@ -85,12 +102,8 @@ func (u *uv) document(doc *tree.Table) error {
 		return err
 	}
 	for _, pair := range doc.Pairs {
-		want, known := uvRoot[pair.Key]
-		if !known {
-			return u.unknown(pair, "the document")
-		}
-		if pair.Value.Kind != want {
-			return u.errorf(pair.Line(), "%q is %s: want %s", pair.Key, pair.Value.Kind, want)
+		if err := u.check(pair, uvRoot, "the document"); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -142,15 +155,8 @@ func (u *uv) add(root, t *tree.Table) error {
 	sourceLine := t.Line
 	for i := range t.Pairs {
 		pair, v := t.Pairs[i], &t.Pairs[i].Value
-		want, known := uvPackage[pair.Key]
-		if pair.Key == "default-groups" && v.Kind == tree.String {
-			want = v.Kind // "all"
-		}
-		if !known {
-			return u.unknown(pair, "a package")
-		}
-		if v.Kind != want {
-			return u.errorf(pair.Line(), "package key %q is %s: want %s", pair.Key, v.Kind, want)
+		if err := u.check(pair, uvPackage, "a package"); err != nil {
+			return err
 		}
 		var err error
 		switch pair.Key {
@@ -173,7 +179,7 @@ func (u *uv) add(root, t *tree.Table) error {
 			wheels = v
 		}
 		if err != nil {
-			return u.locate(err, v.Line(), "package", pair.Key)
+			return u.locate(err, v.Line(), "a package", pair.Key)
 		}
 	}
 	if entry.Package.Name == "" || source.kind == "" {

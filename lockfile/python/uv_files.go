@@ -71,11 +71,8 @@ func (u *uv) fileOf(v tree.Value, e *lockfile.Entry, source uvSource, wheel bool
 	places := 0
 	for _, pair := range v.Table.Pairs {
 		value := pair.Value
-		switch want := fileKeys[pair.Key]; {
-		case want == 0:
-			return f, compressed, u.unknown(pair, "a file")
-		case value.Kind != want:
-			return f, compressed, u.errorf(pair.Line(), "file key %q is %s: want %s", pair.Key, value.Kind, want)
+		if err := u.check(pair, uvFile, "a file"); err != nil {
+			return f, compressed, err
 		}
 		switch pair.Key {
 		case "url":
@@ -97,7 +94,7 @@ func (u *uv) fileOf(v tree.Value, e *lockfile.Entry, source uvSource, wheel bool
 			compressed, err = u.compressed(value.Table)
 		}
 		if err != nil {
-			return f, compressed, u.locate(err, value.Line(), "file", pair.Key)
+			return f, compressed, u.locate(err, value.Line(), "a file", pair.Key)
 		}
 	}
 	switch {
@@ -123,9 +120,9 @@ func (u *uv) fileOf(v tree.Value, e *lockfile.Entry, source uvSource, wheel bool
 	return f, compressed, nil
 }
 
-// fileKeys are the keys of an sdist or wheel; revisions before 3 wrote
+// uvFile are the keys of an sdist or wheel; revisions before 3 wrote
 // upload_time.
-var fileKeys = map[string]tree.Kind{
+var uvFile = map[string]tree.Kind{
 	"url": tree.String, "path": tree.String, "filename": tree.String, "hash": tree.String, "size": tree.Integer,
 	"upload-time": tree.String, "upload_time": tree.String, "zstd": tree.TableKind,
 }

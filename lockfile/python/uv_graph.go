@@ -1,7 +1,6 @@
 package python
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/lockfile"
@@ -29,6 +28,12 @@ func (u *uv) groups(t *tree.Table) error {
 	return nil
 }
 
+// uvDependency are the keys of a dependency. Extra and marker say when it counts,
+// not what it is.
+var uvDependency = map[string]tree.Kind{
+	"name": tree.String, "version": tree.String, "source": tree.TableKind, "extra": tree.Array, "marker": tree.String,
+}
+
 // dependencies notes [{name, version, source, extra, marker}] of the package that
 // is being read.
 func (u *uv) dependencies(elems []tree.Value) error {
@@ -38,27 +43,24 @@ func (u *uv) dependencies(elems []tree.Value) error {
 		}
 		w := uvWant{entry: int32(len(u.file.Entries)), source: -1, line: int32(elem.Line())}
 		for _, pair := range elem.Table.Pairs {
+			if err := u.check(pair, uvDependency, "a dependency"); err != nil {
+				return err
+			}
 			v := pair.Value
 			var err error
-			switch {
-			case pair.Key == "name" && v.Kind == tree.String:
+			switch pair.Key {
+			case "name":
 				w.name, err = canonical(v.Text)
-			case pair.Key == "version" && v.Kind == tree.String:
+			case "version":
 				w.version = v.Text
-			case pair.Key == "source" && v.Kind == tree.TableKind:
+			case "source":
 				var s uvSource
 				s, err = u.source(v.Table)
 				w.source = int32(len(u.asked))
 				u.asked = append(u.asked, s)
-			case pair.Key == "extra" && v.Kind == tree.Array, pair.Key == "marker" && v.Kind == tree.String:
-				// When it counts, not what it is.
-			case pair.Key == "name", pair.Key == "version", pair.Key == "source", pair.Key == "extra", pair.Key == "marker":
-				err = fmt.Errorf("is %s", v.Kind)
-			default:
-				return u.unknown(pair, "a dependency")
 			}
 			if err != nil {
-				return u.locate(err, v.Line(), "dependency", pair.Key)
+				return u.locate(err, v.Line(), "a dependency", pair.Key)
 			}
 		}
 		if w.name == "" {

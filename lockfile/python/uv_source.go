@@ -119,14 +119,19 @@ func gitLocked(text string) (lockfile.Source, error) {
 			continue
 		}
 		delete(values, key)
-		if strings.ContainsAny(value, ` "=`) { // or it would read as several
-			value = strconv.Quote(value)
-		}
-		reference = append(reference, key+"="+value)
+		reference = append(reference, key+"="+oneWord(value))
 	}
 	for key := range values {
 		return source, fmt.Errorf("unknown query key %.80q of a git address: this uv.lock may be newer than Lockkeeper", key)
 	}
 	source.Reference = strings.Join(reference, " ")
 	return source, nil
+}
+
+// oneWord quotes what would read as several words of a Reference.
+func oneWord(s string) string {
+	if strings.ContainsAny(s, " \t\r\n\"=") {
+		return strconv.Quote(s)
+	}
+	return s
 }
