@@ -32,6 +32,11 @@ const (
 const (
 	maxLines = 1 << 17 // logical lines that are not empty
 	maxWords = 1 << 19 // words of options in all
+
+	// A line costs more memory than the few bytes that can ask for it. Pins have
+	// thirty bytes on average; after the first lines this many are asked for.
+	bytesPerLine = 16
+	freeLines    = 256
 )
 
 // publicHost and publicPath name PyPI where a file spells out the default index.

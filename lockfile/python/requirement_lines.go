@@ -71,7 +71,7 @@ type logicalLine struct {
 // logicalLines joins lines that end in a backslash, cuts comments and drops what
 // is then empty, as join_lines and ignore_comments do.
 func logicalLines(text string) ([]logicalLine, error) {
-	var lines []logicalLine
+	lines := make([]logicalLine, 0, min(strings.Count(text, "\n")+1, maxLines))
 	emit := func(s string, number int) {
 		if s = strings.TrimFunc(cutComment(s), isBlank); s != "" {
 			lines = append(lines, logicalLine{s, number})

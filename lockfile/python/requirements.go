@@ -51,6 +51,16 @@ func ParseRequirements(path string, data []byte) (*lockfile.Lockfile, error) {
 	if err != nil {
 		return nil, &lockfile.Error{Path: path, Err: err}
 	}
+	if len(lines) > freeLines && len(text) < bytesPerLine*(len(lines)-freeLines) {
+		return nil, &lockfile.Error{Path: path, Err: fmt.Errorf("%d lines in %d bytes: no requirements file is as dense", len(lines), len(text))}
+	}
+	requirements := 0
+	for _, l := range lines {
+		if !strings.HasPrefix(l.text, "-") {
+			requirements++
+		}
+	}
+	r.file.Entries = make([]lockfile.Entry, 0, requirements)
 	for _, l := range lines {
 		if err := r.line(l.text); err != nil {
 			return nil, &lockfile.Error{Path: path, Line: l.number, Err: err}
