@@ -82,3 +82,30 @@ func TestUVManyForks(t *testing.T) {
 		t.Fatalf("%+v, %v", l, err)
 	}
 }
+
+// What is longer than anything honest is an error, not a truncated value.
+func TestUVBounds(t *testing.T) {
+	long := strings.Repeat("a", 20_000)
+	for name, field := range map[string]string{
+		"name":    `name = "` + long + `"`,
+		"version": `version = "1.` + strings.Repeat("0", 300) + `"`,
+		"source":  `source = { virtual = "` + long + `" }`,
+		"markers": `resolution-markers = ["` + long[:10_000] + `", "` + long[:10_000] + `"]`,
+		"marker":  `resolution-markers = ["` + long + `"]`,
+		"size":    strings.Repeat("#", lockfile.MaxSize),
+	} {
+		fields := []string{`name = "a"`, `version = "1"`, `source = { virtual = "." }`, field}
+		key, _, _ := strings.Cut(field, " ")
+		for i, f := range fields[:3] {
+			if strings.HasPrefix(f, key+" ") {
+				fields[i] = ""
+			}
+		}
+		data := []byte("version = 1\n[[package]]\n" + strings.Join(fields, "\n") + "\n")
+		l, err := python.ParseUV("uv.lock", data)
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		lockfiletest.Check(t, "uv.lock", data, l, err)
+	}
+}
