@@ -36,8 +36,6 @@ func TestParseBounds(t *testing.T) {
 	}
 }
 
-func TestDenseInput(t *testing.T) { lockfiletest.Dense(t, "Cargo.lock", cargo.Parse) }
-
 func FuzzParse(f *testing.F) {
 	cases, err := filepath.Glob("testdata/*.txtar")
 	if err != nil {

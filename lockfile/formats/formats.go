@@ -27,6 +27,8 @@ func Parse(format lockfile.Format, path string, data []byte) (*lockfile.Lockfile
 		return python.ParseUV(path, data)
 	case lockfile.PDM:
 		return python.ParsePDM(path, data)
+	case lockfile.Pipfile:
+		return python.ParsePipfile(path, data)
 	case lockfile.Pylock:
 		return python.ParsePylock(path, data)
 	}

@@ -104,11 +104,6 @@ func TestRequirementsSeparators(t *testing.T) {
 	}
 }
 
-func TestDenseInput(t *testing.T) {
-	t.Run("poetry.lock", func(t *testing.T) { lockfiletest.Dense(t, "poetry.lock", python.ParsePoetry) })
-	t.Run("requirements.txt", func(t *testing.T) { lockfiletest.Dense(t, "requirements.txt", python.ParseRequirements) })
-}
-
 func FuzzParsePoetry(f *testing.F) {
 	seed(f, "poetry*.txtar")
 	f.Fuzz(func(t *testing.T, data []byte) {
