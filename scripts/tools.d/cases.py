@@ -4,6 +4,7 @@ import dataclasses
 import typing
 
 import cargo
+import poetry
 import requirements
 import tools
 
@@ -29,3 +30,11 @@ ALL += [Case("requirements-rich", "requirements.txt", "", None, requirements.rea
         Case("requirements-pip-compile", "requirements.txt", "pip_tools-7.6.2", requirements.make_pip_compile, requirements.read,
              requirements.READERS),
         Case("requirements-uv", "requirements.txt", "uv-0.13.9", requirements.make_uv, requirements.read, requirements.READERS)]
+
+ALL += [Case(name, "poetry.lock", readers[0], poetry.make, poetry.read, readers) for name, readers in {
+    "poetry-2.1": ["poetry-2.5.1", "poetry-1.8.5"],
+    "poetry-2.0": ["poetry-1.8.5", "poetry-2.5.1"],
+    "poetry-1.1": ["poetry-1.1.15", "poetry-1.8.5", "poetry-2.5.1"],
+    "poetry-1.0": ["poetry-1.0.10", "poetry-1.1.15", "poetry-1.8.5", "poetry-2.5.1"],
+    "poetry-oldest": ["poetry-0.12.17", "poetry-1.0.10"],
+}.items()]

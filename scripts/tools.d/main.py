@@ -50,7 +50,7 @@ class Run:
         try:
             action()
         except Exception as e:
-            if not isinstance(e, (RuntimeError, tools.Missing)):
+            if not isinstance(e, (RuntimeError, subprocess.TimeoutExpired, tools.Missing)):
                 traceback.print_exc()
             print(f"FAIL {what}: {e}", file=sys.stderr)
             self.failures.append(what)
@@ -66,7 +66,12 @@ class Run:
 
     def read(self, case, reader):
         tool = self.tool(reader)
-        how, packages = case.read(self.world, tool, self.project(case), case.lockfile)
+        project = self.project(case)
+        if not (project / case.lockfile).exists():
+            raise RuntimeError(f"no {case.lockfile}: make it first")
+        how, packages = case.read(self.world, tool, project, case.lockfile)
+        if not packages:
+            raise RuntimeError("no packages")
         text = answer.text(case.lockfile, tool.tool, tool.version, how, packages)
         if str(self.scratch) in text:
             raise RuntimeError(f"the answer names {self.scratch}")

@@ -1,8 +1,8 @@
 """The Python packages of the fixtures, served on loopback: the simple API as HTML
 and JSON, and as much of the older JSON API as poetry asks for.
 
-A lockfile names the address that it was made from. Fixture and publish turn the
-addresses of files into recorded ones and back."""
+A lockfile names the addresses that it was made from: served and recorded turn the
+recorded ones into these and back."""
 
 import hashlib
 import http.server
@@ -12,6 +12,9 @@ import urllib.parse
 
 import answer
 import world
+
+# One port for all times: some lockfiles hold a hash over the indexes' addresses.
+PORT = 47811
 
 RECORDED = {"public": "https://pypi.org/simple", "private": "https://example.invalid/private/simple"}
 
@@ -45,7 +48,7 @@ class Index:
             def log_message(self, *arguments):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Handler)
         self.base = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -59,9 +62,9 @@ class Index:
         return text.replace(self.base, "https://example.invalid")
 
     def served(self, text):
-        """The reverse for project files, which name indexes only."""
+        """The reverse for project files."""
         for index, address in RECORDED.items():
-            text = text.replace(address, self.simple(index))
+            text = text.replace(address, self.simple(index)).replace(f"{world.HOST}{index}/files/", f"{self.base}/{index}/files/")
         return text
 
     def answer(self, path, accept):

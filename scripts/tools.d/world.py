@@ -79,6 +79,15 @@ def python_tree(name, version, below=""):
             below + name.replace("-", "_") + "/__init__.py": ""}
 
 
+# What poetry read before there was [project].
+POETRY = """[tool.poetry]
+name = "fixture-vcs"
+version = "0.9"
+description = ""
+authors = ["Fixture <fixture@example.invalid>"]
+"""
+
+
 def rust_tree(name, version, below="", dependencies=""):
     return {below + "Cargo.toml": crate(name, version, dependencies), below + "src/lib.rs": ""}
 
@@ -96,6 +105,7 @@ REPOSITORIES = {
     "fixture-py.git": [
         ("main", "v1.0", python_tree("fixture-vcs", "1.0")),
         ("feature", None, python_tree("fixture-sub", "2.0", "python/")),
+        ("poetry", "v0.9", {"pyproject.toml": POETRY, "fixture_vcs/__init__.py": ""}),
     ],
 }
 
