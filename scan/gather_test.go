@@ -103,3 +103,18 @@ func TestPromise3LockfilesThatCannotBeReadHold(t *testing.T) {
 		}
 	}
 }
+
+// TestPromise3ArchivesInTheRepository: a vendored wheel is no code in plain sight.
+func TestPromise3ArchivesInTheRepository(t *testing.T) {
+	server, scanner := newScanner(t, []byte(hidden))
+	for line, want := range map[string][]string{
+		"./vendor/a-1.0-py3-none-any.whl": {"a unverified"},
+		"./vendor/b-1.0.TAR.GZ":           {"./vendor/b-1.0.TAR.GZ unverified"},
+		"./vendor/c":                      nil,
+	} {
+		got := rulesOf(t, server, scanner, memoryTree{}, memoryTree{"requirements.txt": []byte(line + "\n")})
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: found %q, want %q", line, got, want)
+		}
+	}
+}

@@ -42,9 +42,11 @@ func (j *judgement) run(ctx context.Context) {
 		})
 	}
 	switch src := c.New.Source; {
+	case src.Kind == lockfile.Path && isArchive(src.URL):
+		j.unverified("is an archive in this repository, which is not read", "archive "+src.URL, "what is in "+src.URL+" cannot be seen in the pull request")
 	case src.Kind == lockfile.Path:
 		j.note("part of this repository")
-	case c.New.Package.Version == "":
+	case c.New.Package.Version == "" && src.Revision == "":
 		j.unverified("is not locked to one version", "unlocked "+c.New.Requirement,
 			fmt.Sprintf("any version that fits %q may be installed; pin it with == and --hash", c.New.Requirement))
 	case src.Public() && len(c.New.Files) == 0 && openOrigin(j.pair.new):
@@ -58,6 +60,16 @@ func (j *judgement) run(ctx context.Context) {
 		j.unverified(fmt.Sprintf("comes from %s, which is not read", src), "source "+src.String(),
 			"only packages from a registry are analysed")
 	}
+}
+
+// isArchive knows the names of what pip and its kin unpack.
+func isArchive(name string) bool {
+	for _, end := range []string{".whl", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz", ".tar.lz", ".tar.lzma", ".egg", ".crate"} {
+		if strings.HasSuffix(strings.ToLower(name), end) {
+			return true
+		}
+	}
+	return false
 }
 
 // old is the entry before, if it came from the same public registry.

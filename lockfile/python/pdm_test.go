@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/lockfile"
 	"github.com/lockkeeper/lockkeeper/lockfile/internal/lockfiletest"
 	"github.com/lockkeeper/lockkeeper/lockfile/python"
@@ -75,40 +74,4 @@ func numbers(n int) []string {
 		list[i] = fmt.Sprintf("name%05d", i)
 	}
 	return list
-}
-
-// hash is a digest in the form of a lockfile, another for each n.
-func hash(n int) string { return "sha256:" + lockkeeper.Sum([]byte(fmt.Sprint(n))).Hex() }
-
-// pdmLock writes a pdm.lock of n packages.
-func pdmLock(n int) []byte {
-	var b strings.Builder
-	b.WriteString("[metadata]\ngroups = [\"default\"]\nstrategy = [\"inherit_metadata\"]\nlock_version = \"4.5.1\"\ncontent_hash = \"sha256:0\"\n")
-	for i := range n {
-		fmt.Fprintf(&b, "\n[[package]]\nname = \"package-%05d\"\nversion = \"1.%d.0\"\nrequires_python = \">=3.9\"\nsummary = \"A package\"\ngroups = [\"default\"]\ndependencies = [\n", i, i%7)
-		for j := range 4 {
-			fmt.Fprintf(&b, "    \"package-%05d<5,>=1; python_version >= \\\"3.8\\\"\",\n", (i*7+j*13+1)%n)
-		}
-		b.WriteString("]\nfiles = [\n")
-		for j, tail := range []string{"-cp312-cp312-manylinux_2_28_x86_64.whl", "-cp312-cp312-win_amd64.whl", "-py3-none-any.whl", ".tar.gz"} {
-			fmt.Fprintf(&b, "    {file = \"package_%05d-1.%d.0%s\", hash = %q},\n", i, i%7, tail, hash(4*i+j))
-		}
-		b.WriteString("]\n")
-	}
-	return []byte(b.String())
-}
-
-func BenchmarkParsePDM(b *testing.B) {
-	for _, n := range []int{100, 1000, 10000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			data := pdmLock(n)
-			b.SetBytes(int64(len(data)))
-			b.ReportAllocs()
-			for b.Loop() {
-				if l, err := python.ParsePDM("pdm.lock", data); err != nil || len(l.Entries) != n {
-					b.Fatal(l, err)
-				}
-			}
-		})
-	}
 }

@@ -65,36 +65,3 @@ func TestPipfileBounds(t *testing.T) {
 		})
 	}
 }
-
-// pipfileLock writes a Pipfile.lock of n packages.
-func pipfileLock(n int) []byte {
-	var b strings.Builder
-	b.WriteString("{\n    \"_meta\": {\n        \"hash\": {},\n        \"pipfile-spec\": 6\n    },\n    \"default\": {")
-	for i := range n {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		fmt.Fprintf(&b, "\n        \"package-%05d\": {\n            \"hashes\": [\n", i)
-		for j := range 4 {
-			fmt.Fprintf(&b, "                %q%s\n", hash(4*i+j), ",,, "[j:j+1])
-		}
-		fmt.Fprintf(&b, "            ],\n            \"markers\": \"python_version >= '3.8'\",\n            \"version\": \"==1.%d.0\"\n        }", i%7)
-	}
-	b.WriteString("\n    },\n    \"develop\": {}\n}\n")
-	return []byte(b.String())
-}
-
-func BenchmarkParsePipfile(b *testing.B) {
-	for _, n := range []int{100, 1000, 10000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			data := pipfileLock(n)
-			b.SetBytes(int64(len(data)))
-			b.ReportAllocs()
-			for b.Loop() {
-				if l, err := python.ParsePipfile("Pipfile.lock", data); err != nil || len(l.Entries) != n {
-					b.Fatal(l, err)
-				}
-			}
-		})
-	}
-}

@@ -134,7 +134,7 @@ func (p *pylock) add(root, t *tree.Table) error {
 		var err error
 		switch pair.Key {
 		case "name":
-			entry.Package.Name, err = canonical(v.Text)
+			entry.Package.Name, err = CanonicalName(v.Text)
 		case "version":
 			entry.Package.Version, err = v.Text, checkVersion(v.Text)
 		case "marker":

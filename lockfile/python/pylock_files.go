@@ -204,7 +204,7 @@ func (p *pylock) dependencies(elems []tree.Value) error {
 		if written == nil {
 			return p.errorf(elem.Line(), "dependency without name")
 		}
-		name, err := canonical(written.Text)
+		name, err := CanonicalName(written.Text)
 		if err != nil {
 			return p.errorf(elem.Line(), "dependency: %w", err)
 		}

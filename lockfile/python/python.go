@@ -52,6 +52,9 @@ func CanonicalName(name string) (string, error) {
 	if name == "" || len(name) > maxName || !isNameEnd(name[0]) || !isNameEnd(name[len(name)-1]) {
 		return "", fmt.Errorf("%.80q is no package name", name)
 	}
+	if isCanonical(name) {
+		return name, nil
+	}
 	var b strings.Builder
 	b.Grow(len(name))
 	for i := 0; i < len(name); i++ {
@@ -69,6 +72,17 @@ func CanonicalName(name string) (string, error) {
 		}
 	}
 	return b.String(), nil
+}
+
+// isCanonical spares most names a copy.
+func isCanonical(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && (c != '-' || name[i+1] == '-') {
+			return false
+		}
+	}
+	return true
 }
 
 func isNameEnd(c byte) bool {
@@ -143,11 +157,14 @@ func inside(from, target string) (string, error) {
 	if path.IsAbs(target) || strings.HasPrefix(target, `\`) || windowsDrive {
 		return "", errors.New("an absolute path leads outside the repository")
 	}
-	joined := path.Join(path.Dir(from), target)
-	if joined == ".." || strings.HasPrefix(joined, "../") || path.IsAbs(joined) {
-		return "", errors.New("the path leads outside the repository")
+	// On some systems a backslash separates, too.
+	for _, t := range []string{strings.ReplaceAll(target, `\`, "/"), target} {
+		joined := path.Join(path.Dir(from), t)
+		if joined == ".." || strings.HasPrefix(joined, "../") || path.IsAbs(joined) {
+			return "", errors.New("the path leads outside the repository")
+		}
 	}
-	return joined, nil
+	return path.Join(path.Dir(from), target), nil
 }
 
 // isCommit accepts full git ids of both hash functions.

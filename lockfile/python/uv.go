@@ -161,7 +161,7 @@ func (u *uv) add(root, t *tree.Table) error {
 		var err error
 		switch pair.Key {
 		case "name":
-			entry.Package.Name, err = canonical(v.Text)
+			entry.Package.Name, err = CanonicalName(v.Text)
 		case "version":
 			entry.Package.Version, err = v.Text, checkVersion(v.Text)
 		case "source":
@@ -225,23 +225,4 @@ func joinedMarkers(elems []tree.Value) (string, error) {
 	}
 	text := strings.Join(parts, "; ")
 	return text, checkText(text, maxText)
-}
-
-// canonical is CanonicalName without a copy of what is canonical already, as
-// lockers write it.
-func canonical(name string) (string, error) {
-	if len(name) > maxName {
-		return CanonicalName(name)
-	}
-	for i := range len(name) {
-		c := name[i]
-		between := i > 0 && i < len(name)-1 && name[i-1] != '-'
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && (c != '-' || !between) {
-			return CanonicalName(name)
-		}
-	}
-	if name == "" {
-		return CanonicalName(name)
-	}
-	return name, nil
 }

@@ -50,7 +50,7 @@ func (u *uv) dependencies(elems []tree.Value) error {
 			var err error
 			switch pair.Key {
 			case "name":
-				w.name, err = canonical(v.Text)
+				w.name, err = CanonicalName(v.Text)
 			case "version":
 				w.version = v.Text
 			case "source":
