@@ -1,5 +1,5 @@
 # The few things one does here. Everything works without make as well.
-.PHONY: demo test build fuzz
+.PHONY: demo test build fuzz bench
 
 demo: ## the whole thing on this machine, without network
 	go run ./cmd/lockkeeper demo
@@ -12,3 +12,7 @@ build: ## a static binary in dist/
 
 fuzz: ## every fuzz target for FUZZTIME each
 	./scripts/fuzz $(or $(FUZZTIME),30s)
+
+bench: ## every format at three sizes, and the same files by osv-scalibr
+	go test ./bench/... -run '^$$' -bench . -benchmem
+	cd bench/scalibr && go test -bench . -benchmem

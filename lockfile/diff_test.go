@@ -110,6 +110,9 @@ func TestDiff(t *testing.T) {
 		{"hashes adopted", Requirements, "a 1.0", "a 1.0 sums=x", []string{"altered a 1.0 > 1.0"}},
 		{"moved", Cargo, "a 1.0.0", "a 1.0.0 from=u", []string{"moved a 1.0.0 > 1.0.0(registry u)"}},
 		{"moved and updated", Cargo, "a 1.0.0", "a 2.0.0 git=u at=1", []string{"moved a 1.0.0 > 2.0.0(git u1)"}},
+		{"path to registry", Cargo, "a 1.0.0 path=", "a 1.0.0 sums=x", []string{"moved a 1.0.0(path ) > 1.0.0"}},
+		{"registry to path", Cargo, "a 1.0.0 sums=x", "a 1.0.0 path=", []string{"moved a 1.0.0 > 1.0.0(path )"}},
+		{"member beside its release", Cargo, "a 1.0.0 path=", "a 1.0.0 path=\na 0.9.0 sums=x", []string{"added a  > 0.9.0"}},
 		{"another revision", Cargo, "a 1.0.0 git=u at=1", "a 1.0.0 git=u at=2", []string{"updated a 1.0.0(git u1) > 1.0.0(git u2)"}},
 		{"another reference", Cargo, "a 1.0.0 git=u at=1 ref=x", "a 1.0.0 git=u at=1 ref=y", []string{"updated a 1.0.0(git u1x) > 1.0.0(git u1y)"}},
 		{"version spelt otherwise", Requirements, "a 1.0 sums=x", "a 1.0.0.0 sums=x", nil},
@@ -154,7 +157,7 @@ func lockfiles() *rapid.Generator[*Lockfile] {
 					Version:   rapid.SampledFrom([]string{"", "1", "1.0", "1.0.0.0", "1.1", "1.2rc1", "2.0", "2.1", "3", "junk"}).Draw(t, "version"),
 				},
 				Source: Source{
-					Kind:     rapid.SampledFrom([]SourceKind{Registry, Registry, Git}).Draw(t, "kind"),
+					Kind:     rapid.SampledFrom([]SourceKind{Registry, Registry, Git, Path}).Draw(t, "kind"),
 					URL:      rapid.SampledFrom([]string{"", "", "u"}).Draw(t, "url"),
 					Revision: rapid.SampledFrom([]string{"", "1"}).Draw(t, "revision"),
 				},
@@ -165,7 +168,14 @@ func lockfiles() *rapid.Generator[*Lockfile] {
 				e.Requirement = rapid.SampledFrom([]string{">1", ">2", ">3"}).Draw(t, "requirement")
 			}
 			for _, d := range rapid.SliceOfN(rapid.SampledFrom([]string{"x", "y"}), 0, 3).Draw(t, "digests") {
-				e.Files = append(e.Files, File{Digest: lockkeeper.Digest(d)})
+				f := File{Digest: lockkeeper.Digest(d)}
+				switch rapid.IntRange(0, 4).Draw(t, "hashes") {
+				case 0:
+					f = File{Other: []string{"sha512:" + d}}
+				case 1:
+					f.Other = []string{"sha512:" + d}
+				}
+				e.Files = append(e.Files, f)
 			}
 			l.Entries = append(l.Entries, e)
 		}
@@ -190,9 +200,10 @@ func identity(e *Entry) string {
 	}
 	var digests []string
 	for _, f := range e.Files {
-		digests = append(digests, string(f.Digest))
+		digests = append(append(digests, string(f.Digest)), f.Other...)
 	}
 	slices.Sort(digests)
+	digests = slices.DeleteFunc(digests, func(d string) bool { return d == "" })
 	return fmt.Sprintf("%q", append([]string{e.Package.Name, version, string(e.Source.Kind), e.Source.URL, e.Source.Revision, e.Requirement}, slices.Compact(digests)...))
 }
 

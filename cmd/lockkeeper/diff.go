@@ -8,6 +8,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/lockfile"
+	"github.com/lockkeeper/lockkeeper/lockfile/formats"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/scan"
 )
@@ -25,6 +26,7 @@ func (diffCmd) Help() string {
 
 Examples:
   lockkeeper diff old/Cargo.lock new/Cargo.lock
+  lockkeeper diff requirements.txt uv.lock
   lockkeeper diff --as poetry.lock before.txt after.txt`
 }
 
@@ -36,13 +38,21 @@ func (c *diffCmd) Run(p *process) error {
 	if _, ok := lockfile.FormatOf(name); !ok {
 		return usageError{fmt.Errorf("%s is not the name of a lockfile: say which it is, for example --as Cargo.lock", name)}
 	}
-	sides := make([]diskFile, 2)
+	sides := []diskFile{{name: name}, {name: name}}
+	if _, ok := lockfile.FormatOf(filepath.Base(c.Old)); ok && c.As == "" {
+		sides[0].name = filepath.Base(c.Old)
+	}
 	for i, path := range []string{c.Old, c.New} {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
-		sides[i] = diskFile{name: name, data: data}
+		if format, _ := lockfile.FormatOf(sides[i].name); len(data) > 0 {
+			if _, err := formats.Parse(format, path, data); err != nil {
+				return fmt.Errorf("cannot be read as a %s lockfile: %w", format, err)
+			}
+		}
+		sides[i].data = data
 	}
 	scanner, err := c.scanner(p)
 	if err != nil {
