@@ -17,12 +17,23 @@ def registry(url):
 
 def package(name, version, source, digests):
     """One package. None stands for what the tool does not report."""
-    return {"name": name, "version": version or "", "source": source,
+    return {"name": name, "version": version, "source": source,
             "digests": None if digests is None else sorted(set(digests))}
 
 
+def unite(packages):
+    """Packages that stand several times, for extras or categories, once."""
+    united = {}
+    for p in packages:
+        key = p["name"], p["version"], p["source"]
+        if key in united and p["digests"] is not None:
+            united[key]["digests"] = sorted({*united[key]["digests"], *p["digests"]})
+        united.setdefault(key, dict(p))
+    return list(united.values())
+
+
 def text(file, tool, version, how, packages):
-    key = lambda p: (p["name"], p["version"], p["source"] or "", p["digests"] or [])
+    key = lambda p: (p["name"], p["version"] or "", p["source"] or "", p["digests"] or [])
     packages = sorted(packages, key=key)
     head = {"file": file, "tool": tool, "version": version, "how": how}
     lines = ",\n".join("    " + json.dumps(p) for p in packages)

@@ -7,6 +7,7 @@ import cargo
 import poetry
 import requirements
 import tools
+import uv
 
 
 @dataclasses.dataclass
@@ -38,3 +39,7 @@ ALL += [Case(name, "poetry.lock", readers[0], poetry.make, poetry.read, readers)
     "poetry-1.0": ["poetry-1.0.10", "poetry-1.1.15", "poetry-1.8.5", "poetry-2.5.1"],
     "poetry-oldest": ["poetry-0.12.17", "poetry-1.0.10"],
 }.items()]
+
+ALL += [Case(name, "uv.lock", maker, uv.make, uv.read, ["uv-0.13.9", "uv-0.8.24", "uv-0.7.22", "uv-0.6.17", "uv-0.4.30"])
+        for name, maker in {"uv-0": "uv-0.4.30", "uv-1": "uv-0.6.6", "uv-2": "uv-0.7.22",
+                            "uv-3": "uv-0.8.24", "uv-5": "uv-0.13.9"}.items()]

@@ -11,7 +11,7 @@ import subprocess
 NEW, OLD, OLDEST = ["3.11", "3.12", "3.13", "3.10"], ["3.9", "3.8"], ["3.6", "3.7"]
 
 VERSIONS = {
-    "uv-0.13.9": NEW, "uv-0.8.24": NEW, "uv-0.7.22": NEW, "uv-0.6.17": NEW, "uv-0.4.30": NEW,
+    "uv-0.13.9": NEW, "uv-0.8.24": NEW, "uv-0.7.22": NEW, "uv-0.6.17": NEW, "uv-0.6.6": NEW, "uv-0.4.30": NEW,
     "poetry-2.5.1": NEW, "poetry-1.8.5": NEW, "poetry-1.1.15": OLD, "poetry-1.0.10": OLD[1:], "poetry-0.12.17": OLDEST,
     "pdm-2.29.4": NEW, "pdm-2.10.4": NEW, "pdm-2.4.9": OLD,
     "pipenv-2026.10.3": NEW, "pipenv-2023.12.1": NEW, "pipenv-2020.11.15": OLD[1:],

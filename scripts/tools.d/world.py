@@ -167,6 +167,7 @@ PYTHON = {
         ("fixture-delta", "2024.1.post1", ['fixture-beta[fast]; python_version >= "3.9"'], ["py3-none-any"], False),
         ("fixture-epsilon", "3.0", ['fixture-alpha==1.0; sys_platform == "win32"',
                                     'fixture-alpha==2.0; sys_platform != "win32"'], ["py3-none-any"], True),
+        ("fixture-theta", "2.1", [], ["py3-none-any"], False),
         ("fixture-zeta", "1.0+local.1", [], ["py3-none-any"], False),
     ],
     "private": [
