@@ -20,4 +20,13 @@ def packages(document):
                              [f"{a}:{d}" for f in files for a, d in f["hashes"].items()])
 
 
+def make_pip(world, tool, project):
+    wanted = project / "requirements.in"
+    wanted.write_text(world.index.served(wanted.read_text()))
+    venvtool.run(world, tool, project, [tool.python, "-m", "pip", "lock", "-q", "--index-url", world.index.simple("public"),
+                                        "--extra-index-url", world.index.simple("private"), "-r", "requirements.in", "-o", "pylock.toml"])
+    place = project / "pylock.toml"
+    place.write_text(world.index.recorded(place.read_text()))
+
+
 read = venvtool.reader("read_pylock.py", "packaging.pylock.Pylock.from_dict, validated")

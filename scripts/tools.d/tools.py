@@ -12,12 +12,15 @@ NEW, OLD, OLDEST = ["3.11", "3.12", "3.13", "3.10"], ["3.9", "3.8"], ["3.6", "3.
 
 VERSIONS = {
     "uv-0.13.9": NEW, "uv-0.8.24": NEW, "uv-0.7.22": NEW, "uv-0.6.17": NEW, "uv-0.6.6": NEW, "uv-0.4.30": NEW,
-    "poetry-2.5.1": NEW, "poetry-1.8.5": NEW, "poetry-1.1.15": OLD, "poetry-1.0.10": OLD[1:], "poetry-0.12.17": OLDEST,
-    "pdm-2.29.4": NEW, "pdm-2.10.4": NEW, "pdm-2.4.9": OLD,
-    "pipenv-2026.10.3": NEW, "pipenv-2023.12.1": NEW, "pipenv-2020.11.15": OLD[1:],
+    "poetry-2.5.1": NEW, "poetry-1.8.5": NEW, "poetry-1.1.15": OLD, "poetry-1.0.10": OLD[1:], "poetry-0.12.17": OLDEST[1:],
+    "pdm-2.29.4": NEW, "pdm-2.10.4": NEW,
+    "pipenv-2026.10.3": NEW, "pipenv-2023.12.1": NEW,
     "pip-26.3": NEW, "pip-23.3.2": NEW, "pip-20.3.4": OLD, "pip-21.3.1": OLDEST,
     "pip_tools-7.6.2": NEW, "packaging-26.3": NEW,
 }
+
+# What a tool needs an older version of than it says itself.
+BESIDE = {"pdm-2.29.4": ["hishel<2"]}
 
 # The cargo that the script's answers are of; rustup's proxy takes "+VERSION".
 CARGO = "1.95.0"
@@ -59,7 +62,7 @@ class Tool:
         subprocess.run([python(VERSIONS[self.name]), "-m", "venv", str(self.home)], check=True)
         environment = {k: v for k, v in os.environ.items() if k != "PIP_FIND_LINKS"}
         result = subprocess.run([str(self.python), "-m", "pip", "install", "-q", "--disable-pip-version-check",
-                                 f"{self.tool.replace('_', '-')}=={self.version}"],
+                                 f"{self.tool.replace('_', '-')}=={self.version}", *BESIDE.get(self.name, [])],
                                 env=environment, capture_output=True, text=True)
         if result.returncode != 0:
             raise Missing(f"pip cannot install it: {result.stderr.strip()[-300:]}")

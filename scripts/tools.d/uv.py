@@ -22,6 +22,12 @@ def make(world, tool, project):
     lock.write_text(world.index.recorded(lock.read_text()))
 
 
+def make_pylock(world, tool, project):
+    make(world, tool, project)
+    venvtool.run(world, tool, project, [tool.program, "export", "-q", "--frozen", "--all-extras", "--all-groups", "--all-packages",
+                                        "--no-header", "--python", tool.python, "-o", "pylock.toml"], UV_PYTHON_DOWNLOADS="never")
+
+
 def read(world, tool, project, lockfile):
     groups = ["--all-groups"] if number(tool) >= (0, 5) else []
     members = ["--all-packages"] if number(tool) >= (0, 6) else []
