@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf16"
+
+	"github.com/lockkeeper/lockkeeper/lockfile"
 )
 
 // decode turns a requirements file into UTF-8 by pip's rules: a byte order mark,
@@ -69,8 +71,10 @@ type logicalLine struct {
 }
 
 // logicalLines joins lines that end in a backslash, cuts comments and drops what
-// is then empty, as join_lines and ignore_comments do.
-func logicalLines(text string) ([]logicalLine, error) {
+// is then empty, as join_lines and ignore_comments do. A comment behind other text
+// that ends in a backslash is an error: to pip the next line is part of it, to uv a
+// line of its own. Any error is a *lockfile.Error.
+func logicalLines(path, text string) ([]logicalLine, error) {
 	lines := make([]logicalLine, 0, min(strings.Count(text, "\n")+1, maxLines))
 	emit := func(s string, number int) {
 		if s = strings.TrimFunc(cutComment(s), isBlank); s != "" {
@@ -81,11 +85,13 @@ func logicalLines(text string) ([]logicalLine, error) {
 	first := 0 // line at which joining began; 0 while not joining
 	for number := 1; text != ""; {
 		if len(lines) > maxLines {
-			return nil, fmt.Errorf("more than %d lines", maxLines)
+			return nil, &lockfile.Error{Path: path, Err: fmt.Errorf("more than %d lines", maxLines)}
 		}
 		line, rest, newlines := cutLine(text)
 		isComment := startsComment(line)
 		switch {
+		case strings.HasSuffix(line, `\`) && !isComment && cutComment(line) != line:
+			return nil, &lockfile.Error{Path: path, Line: number, Err: errors.New("a comment ends in a backslash: not all installers take the next line for a part of it")}
 		case strings.HasSuffix(line, `\`) && !isComment:
 			if first == 0 {
 				first = number

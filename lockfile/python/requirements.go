@@ -47,9 +47,9 @@ func ParseRequirements(path string, data []byte) (*lockfile.Lockfile, error) {
 		file:  &lockfile.Lockfile{Path: path, Format: lockfile.Requirements, Data: data},
 		index: lockfile.Source{Kind: lockfile.Registry},
 	}
-	lines, err := logicalLines(string(text))
+	lines, err := logicalLines(path, string(text))
 	if err != nil {
-		return nil, &lockfile.Error{Path: path, Err: err}
+		return nil, err
 	}
 	if len(lines) > freeLines && len(text) < bytesPerLine*(len(lines)-freeLines) {
 		return nil, &lockfile.Error{Path: path, Err: fmt.Errorf("%d lines in %d bytes: no requirements file is as dense", len(lines), len(text))}
