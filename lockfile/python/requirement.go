@@ -167,6 +167,11 @@ func fromAddress(entry *lockfile.Entry, from, name, address string) error {
 		return nil
 	}
 	plain, rest, _ := strings.Cut(address, "#")
+	for _, key := range fragmentKeys {
+		if strings.Contains(plain, "&"+key+"=") {
+			return fmt.Errorf("%s stands before the # of an address, where pip takes it for what stands behind", key)
+		}
+	}
 	egg, sub, sha256, err := fragment(rest)
 	if err != nil {
 		return err
@@ -193,10 +198,15 @@ func fromAddress(entry *lockfile.Entry, from, name, address string) error {
 	return nameEntry(entry, name, egg, plain)
 }
 
-// gitAddress splits "URL@revision". Only a full commit is a Revision.
+// gitAddress splits "URL@revision". Only a full commit is a Revision. An "@" in the
+// query begins none: installers look for it in the path alone.
 func gitAddress(scheme, target, sub string) lockfile.Source {
 	scheme = strings.TrimPrefix(scheme, "git+")
 	source := lockfile.Source{Kind: lockfile.Git, URL: scheme + ":" + target}
+	query := ""
+	if i := strings.IndexByte(target, '?'); i >= 0 {
+		target, query = target[:i], target[i:]
+	}
 	var reference []string
 	// The last "@" in the path begins the revision; one before is a user's.
 	inPath := len(target)
@@ -205,7 +215,7 @@ func gitAddress(scheme, target, sub string) lockfile.Source {
 	}
 	if at := strings.LastIndexByte(target, '@'); at > inPath {
 		revision := target[at+1:]
-		source.URL = scheme + ":" + target[:at]
+		source.URL = scheme + ":" + target[:at] + query
 		if isCommit(revision) {
 			source.Revision = revision
 		} else if revision != "" {

@@ -2,7 +2,7 @@ package python
 
 import (
 	"fmt"
-	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -244,23 +244,32 @@ func hasVariable(s string) bool {
 	}
 }
 
-// fragment reads the part of an address after "#": what pip knows of it.
+// fragmentKeys are what pip knows of the part of an address after "#".
+var fragmentKeys = []string{"egg", "subdirectory", "sha256", "md5", "sha1", "sha224", "sha384", "sha512"}
+
+// fragment reads the part of an address after "#" as pip does, which decodes nothing
+// there: an encoded hash is none.
 func fragment(s string) (egg, subdirectory, sha256 string, err error) {
-	values, err := url.ParseQuery(strings.ReplaceAll(s, ";", "%3B"))
-	if err != nil {
-		return "", "", "", fmt.Errorf("the part after # of an address cannot be read: %.80q", s)
+	if strings.Contains(s, "#") {
+		return "", "", "", fmt.Errorf("two # in an address: %.80q", s)
 	}
-	for _, key := range []string{"egg", "subdirectory", "sha256"} {
-		if len(values[key]) > 1 {
+	values := map[string]string{}
+	for part := range strings.SplitSeq(s, "&") {
+		key, value, _ := strings.Cut(part, "=")
+		if !slices.Contains(fragmentKeys, key) {
+			continue
+		}
+		if _, twice := values[key]; twice {
 			return "", "", "", fmt.Errorf("%s stands twice after # of an address", key)
 		}
+		values[key] = value
 	}
-	for _, key := range []string{"md5", "sha1", "sha224", "sha384", "sha512"} {
-		if values.Has(key) {
+	for _, key := range fragmentKeys[3:] {
+		if _, given := values[key]; given {
 			return "", "", "", fmt.Errorf("hash %s of an address: only sha256 is supported", key)
 		}
 	}
-	return values.Get("egg"), values.Get("subdirectory"), values.Get("sha256"), nil
+	return values["egg"], values["subdirectory"], values["sha256"], nil
 }
 
 func isBlank(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f }
