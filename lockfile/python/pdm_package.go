@@ -185,6 +185,8 @@ func (p *pdm) source(pkg *pdmPackage) error {
 	switch {
 	case err != nil:
 		return err
+	case repository && strings.ContainsAny(pkg.address, "?#"):
+		return errors.New("the address of a repository has a part after ? or #, which would hide the revision")
 	case !repository && (pkg.ref != "" || pkg.revision != ""):
 		return errors.New("ref or revision of what is no repository")
 	case pkg.kind == "" && (pkg.subdirectory != "" || pkg.editable):

@@ -249,8 +249,8 @@ func (pkg *pipfilePackage) repository() (locked bool, err error) {
 		}
 	}
 	switch {
-	case strings.Contains(address, "#"):
-		return false, errors.New("the address of a repository has a part after #, which would hide the ref")
+	case strings.ContainsAny(address, "?#"):
+		return false, errors.New("the address of a repository has a part after ? or #, which would hide the ref")
 	case ref != "" && strings.Contains(address, "@"+ref):
 		return false, errors.New("the address of a repository has the ref in it, where it says something else")
 	}
