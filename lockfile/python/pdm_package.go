@@ -187,6 +187,10 @@ func (p *pdm) source(pkg *pdmPackage) error {
 		return err
 	case repository && strings.ContainsAny(pkg.address, "?#"):
 		return errors.New("the address of a repository has a part after ? or #, which would hide the revision")
+	case repository && pkg.editable && pkg.revision != "":
+		return errors.New("a revision of what is editable: PDM installs its ref instead")
+	case repository && atInPath(pkg.address):
+		return errors.New("the address of a repository has an @ in its path, which PDM takes for the ref")
 	case !repository && (pkg.ref != "" || pkg.revision != ""):
 		return errors.New("ref or revision of what is no repository")
 	case pkg.kind == "" && (pkg.subdirectory != "" || pkg.editable):
@@ -200,6 +204,17 @@ func (p *pdm) source(pkg *pdmPackage) error {
 		pkg.Requirement = directRequirement(pkg.Package.Name, pkg.kind, pkg.address, cmp.Or(pkg.revision, pkg.ref), pkg.subdirectory)
 	}
 	return nil
+}
+
+// atInPath finds an "@" behind the host of "scheme://user@host/path" or
+// "user@host:path".
+func atInPath(address string) bool {
+	separator := ":"
+	if _, rest, found := strings.Cut(address, "://"); found {
+		address, separator = rest, "/"
+	}
+	_, path, _ := strings.Cut(address, separator)
+	return strings.Contains(path, "@")
 }
 
 // directRequirement writes a requirement by address as pip does. kind is a version
