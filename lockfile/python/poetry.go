@@ -73,6 +73,9 @@ func (p *poetry) document(doc *tree.Table) error {
 	if err := p.duplicates(); err != nil {
 		return err
 	}
+	if files := metadata.Get("files"); files != nil && metadata.Get("hashes") != nil {
+		return p.errorf(files.Line(), "metadata has both hashes and files, of which poetry reads the hashes alone")
+	}
 	for _, key := range []string{"hashes", "files"} {
 		if err := p.sharedFiles(metadata, key); err != nil {
 			return err

@@ -84,13 +84,14 @@ func (p *poetry) hashes(elems []tree.Value) ([]lockfile.File, error) {
 	return files, nil
 }
 
-// share hands the files of one name to its entries. The bound keeps a list and
+// share hands the files of one name to its entries. To poetry a package's own list
+// counts alone, even an empty one, which leaves it unchecked. The bound keeps a list and
 // its many versions from multiplying; real files stay below a thousand.
 func (p *poetry) share(name string, files []lockfile.File, line int) error {
 	const maxShared = 1 << 16
 	entries := p.names[name]
 	for _, i := range entries {
-		if e := &p.file.Entries[i]; len(e.Files) > 0 && len(files) > 0 {
+		if e := &p.file.Entries[i]; e.Files != nil && len(files) > 0 {
 			return p.errorf(line, "%q has files here and in line %d", name, e.Line)
 		}
 	}
