@@ -196,9 +196,7 @@ func (p *pdm) source(pkg *pdmPackage) error {
 	case pkg.kind == "" && (pkg.subdirectory != "" || pkg.editable):
 		return errors.New("subdirectory or editable without a path, address or repository")
 	}
-	if sub := subdirectory(pkg.subdirectory); sub != "" {
-		pkg.Source.Reference = strings.TrimSpace(pkg.Source.Reference + " " + sub)
-	}
+	pkg.Source = withSubdirectory(p.file.Path, pkg.Source, pkg.subdirectory)
 	if !locked || pkg.Package.Version == "" && pkg.Source.Revision == "" {
 		pkg.Package.Version = ""
 		pkg.Requirement = directRequirement(pkg.Package.Name, pkg.kind, pkg.address, cmp.Or(pkg.revision, pkg.ref), pkg.subdirectory)

@@ -187,9 +187,7 @@ func (p *pipfile) locate(pkg *pipfilePackage) error {
 		return err
 	}
 	pkg.Package.Name = name
-	if sub := subdirectory(pkg.subdirectory); sub != "" {
-		pkg.Source.Reference = strings.TrimSpace(pkg.Source.Reference + " " + sub)
-	}
+	pkg.Source = withSubdirectory(p.file.Path, pkg.Source, pkg.subdirectory)
 	if pkg.Package.Version == "" && (!locked || pkg.Source.Revision == "") {
 		pkg.Requirement = directRequirement(name, pkg.kind, strings.TrimPrefix(pkg.address, pkg.kind+"+"), pkg.ref, pkg.subdirectory)
 	}

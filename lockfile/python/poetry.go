@@ -240,9 +240,7 @@ func (p *poetry) source(t *tree.Table) (lockfile.Source, error) {
 	case "url":
 		return lockfile.Source{Kind: lockfile.URL, URL: address, Reference: subdirectory(values["subdirectory"])}, checkURL(address)
 	case "file", "directory":
-		source := localSource(p.file.Path, address)
-		source.Reference = subdirectory(values["subdirectory"])
-		return source, nil
+		return withSubdirectory(p.file.Path, localSource(p.file.Path, address), values["subdirectory"]), nil
 	}
 	return lockfile.Source{}, p.errorf(t.Line, "unknown source type %.80q", values["type"])
 }

@@ -253,9 +253,7 @@ func (p *pylock) directory(t *tree.Table) (lockfile.Source, error) {
 	if values["path"] == "" {
 		return lockfile.Source{}, p.errorf(t.Line, "directory without path")
 	}
-	source := localSource(p.file.Path, values["path"])
-	source.Reference = subdirectory(values["subdirectory"])
-	return source, nil
+	return withSubdirectory(p.file.Path, localSource(p.file.Path, values["path"]), values["subdirectory"]), nil
 }
 
 // texts are the strings of a source's table, none of them empty.

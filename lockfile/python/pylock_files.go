@@ -36,7 +36,7 @@ func (p *pylock) archive(e *lockfile.Entry, v tree.Value) error {
 	if err != nil {
 		f.Name = "" // an address may end in anything
 	}
-	e.Source.Reference = subdirectory(values["subdirectory"])
+	e.Source = withSubdirectory(p.file.Path, e.Source, values["subdirectory"])
 	if err := p.hashes(&f, v.Table.Get("hashes"), v.Line()); err != nil {
 		return err
 	}

@@ -150,11 +150,29 @@ func localSource(from, target string) lockfile.Source {
 	return source
 }
 
+// withSubdirectory adds a subdirectory to the source of a path or address. One that leads out of
+// the repository takes a local path with it.
+func withSubdirectory(from string, source lockfile.Source, sub string) lockfile.Source {
+	if sub == "" {
+		return source
+	}
+	source.Reference = strings.TrimSpace(source.Reference + " " + subdirectory(sub))
+	if _, err := inside(from, source.URL+"/"+sub); source.Kind == lockfile.Path && (err != nil || isAbsolute(sub)) {
+		source.Kind = lockfile.URL
+	}
+	return source
+}
+
+// isAbsolute knows absolute paths of any system.
+func isAbsolute(p string) bool {
+	windowsDrive := len(p) > 1 && p[1] == ':' && isNameEnd(p[0])
+	return path.IsAbs(p) || strings.HasPrefix(p, `\`) || windowsDrive
+}
+
 // inside resolves a path relative to the file at from, and refuses what leaves the
 // repository.
 func inside(from, target string) (string, error) {
-	windowsDrive := len(target) > 1 && target[1] == ':' && isNameEnd(target[0])
-	if path.IsAbs(target) || strings.HasPrefix(target, `\`) || windowsDrive {
+	if isAbsolute(target) {
 		return "", errors.New("an absolute path leads outside the repository")
 	}
 	// On some systems a backslash separates, too.

@@ -184,7 +184,12 @@ func fromAddress(entry *lockfile.Entry, from, name, address string) error {
 	case strings.HasPrefix(scheme, "git"):
 		entry.Source = gitAddress(scheme, target, sub)
 	case scheme == "file" && !strings.HasPrefix(target, "/"):
-		entry.Source = localSource(from, target)
+		// To installers this is an address still: its path is decoded, its query is none.
+		target, _, _ = strings.Cut(target, "?")
+		if target, err = url.PathUnescape(target); err != nil {
+			return err
+		}
+		entry.Source = withSubdirectory(from, localSource(from, target), sub)
 	default:
 		entry.Source = lockfile.Source{Kind: lockfile.URL, URL: plain, Reference: subdirectory(sub)}
 	}
