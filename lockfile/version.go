@@ -9,8 +9,8 @@ import (
 	"github.com/lockkeeper/lockkeeper"
 )
 
-// maxVersion bounds the bytes of a version that is understood; a longer one is
-// compared as text.
+// maxVersion bounds the bytes of a version that is understood; a longer one, or one
+// with a number of more than maxDigits, is compared as text.
 const maxVersion = 256
 
 // Compare orders two versions of one ecosystem: negative if a comes before b.
@@ -84,7 +84,7 @@ func leadingNumber(s string) string {
 }
 
 func parseVersion(eco lockkeeper.Ecosystem, s string) *semver.Version {
-	if s == "" || len(s) > maxVersion {
+	if s == "" || len(s) > maxVersion || hasLongNumber(s) {
 		return nil
 	}
 	system := semver.Cargo
@@ -96,4 +96,20 @@ func parseVersion(eco lockkeeper.Ecosystem, s string) *semver.Version {
 		return nil
 	}
 	return v
+}
+
+// maxDigits is how long a number the library tells from its neighbours. Of longer
+// ones it would take two for the same.
+const maxDigits = 18
+
+func hasLongNumber(s string) bool {
+	digits := 0
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			digits = 0
+		} else if digits++; digits > maxDigits {
+			return true
+		}
+	}
+	return false
 }

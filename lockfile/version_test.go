@@ -30,6 +30,7 @@ func TestCompare(t *testing.T) {
 		{lockkeeper.PyPI, "1.0-1", "1.0.post1", 0},
 		{lockkeeper.PyPI, "1.0+cu118", "1.0+cu121", -1},
 		{lockkeeper.PyPI, "1.0", "1.0+cu121", -1},
+		{lockkeeper.PyPI, "1.0.dev99999999999999999998", "1.0.dev99999999999999999999", -1},
 		{lockkeeper.PyPI, "2004d", "1.0", -1},
 		{lockkeeper.PyPI, "2004d", "2005k", -1},
 	} {
