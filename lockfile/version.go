@@ -2,6 +2,7 @@ package lockfile
 
 import (
 	"cmp"
+	"regexp"
 	"strings"
 
 	"deps.dev/util/semver"
@@ -33,10 +34,59 @@ func compareParsed(eco lockkeeper.Ecosystem, a, b string, va, vb *semver.Version
 	case vb == nil:
 		return 1
 	}
-	if c := va.Compare(vb); c != 0 || eco == lockkeeper.PyPI {
+	if c := va.Compare(vb); c != 0 {
 		return c
 	}
+	if eco == lockkeeper.PyPI {
+		// The library takes some versions for the same that are not: "1.0.post1+a" and
+		// "1.0.post1+b", "1rc0" and "1rc0.post0".
+		return cmp.Compare(normalPyPI(a), normalPyPI(b))
+	}
 	return cmp.Compare(a, b)
+}
+
+// pep440 is the expression of PEP 440, appendix B.
+var pep440 = regexp.MustCompile(`^v?(?:(\d+)!)?(\d+(?:\.\d+)*)` +
+	`(?:[-_.]?(alpha|beta|preview|pre|rc|a|b|c)[-_.]?(\d*))?` +
+	`(?:-(\d+)|[-_.]?(post|rev|r)[-_.]?(\d*))?` +
+	`(?:[-_.]?(dev)[-_.]?(\d*))?(?:\+([a-z0-9]+(?:[-_.][a-z0-9]+)*))?$`)
+
+// normalPyPI is a version as PEP 440 normalizes it, without zeros at the end of the
+// release; what is no version is left as it is.
+func normalPyPI(s string) string {
+	m := pep440.FindStringSubmatch(strings.ToLower(s))
+	if m == nil {
+		return s
+	}
+	number := func(s string) string { return cmp.Or(strings.TrimLeft(s, "0"), "0") }
+	var b strings.Builder
+	b.WriteString(number(m[1]) + "!")
+	release := strings.Split(m[2], ".")
+	for i, n := range release {
+		release[i] = number(n)
+	}
+	for len(release) > 1 && release[len(release)-1] == "0" {
+		release = release[:len(release)-1]
+	}
+	b.WriteString(strings.Join(release, "."))
+	if m[3] != "" {
+		letter := map[string]string{"alpha": "a", "beta": "b", "preview": "rc", "pre": "rc", "c": "rc"}[m[3]]
+		b.WriteString(cmp.Or(letter, m[3]) + number(m[4]))
+	}
+	if m[5] != "" || m[6] != "" {
+		b.WriteString(".post" + number(cmp.Or(m[5], m[7])))
+	}
+	if m[8] != "" {
+		b.WriteString(".dev" + number(m[9]))
+	}
+	for i, part := range strings.FieldsFunc(m[10], func(r rune) bool { return r == '-' || r == '_' || r == '.' }) {
+		b.WriteByte("+."[min(i, 1)])
+		if strings.Trim(part, "0123456789") == "" {
+			part = number(part)
+		}
+		b.WriteString(part)
+	}
+	return b.String()
 }
 
 // SameLine reports whether a dependency that was satisfied by one version is

@@ -31,6 +31,10 @@ func TestCompare(t *testing.T) {
 		{lockkeeper.PyPI, "1.0+cu118", "1.0+cu121", -1},
 		{lockkeeper.PyPI, "1.0", "1.0+cu121", -1},
 		{lockkeeper.PyPI, "1.0.dev99999999999999999998", "1.0.dev99999999999999999999", -1},
+		{lockkeeper.PyPI, "1.0.post1+a", "1.0.post1+b", -1},
+		{lockkeeper.PyPI, "1.0.post1", "1.0.post1+a", -1},
+		{lockkeeper.PyPI, "1rc0", "1rc0.post0", -1},
+		{lockkeeper.PyPI, "v1.0-Alpha_01.dev", "1.0.0a1.dev0", 0},
 		{lockkeeper.PyPI, "2004d", "1.0", -1},
 		{lockkeeper.PyPI, "2004d", "2005k", -1},
 	} {
