@@ -21,6 +21,10 @@ type want struct {
 // forks are two to five; the bound keeps names and dependencies from multiplying.
 const maxForks = 16
 
+// maxSpecifier is how many bytes of versions a dependency is compared by: the time
+// for it grows with their square. Real ones stay below two hundred.
+const maxSpecifier = 512
+
 // link makes edges of wants, which are in the order of their entries. names holds
 // the entries of each canonical name.
 func link(entries []lockfile.Entry, names map[string][]int, wants []want) {
@@ -50,7 +54,7 @@ func satisfying(entries []lockfile.Entry, named []int, specifiers []string) []in
 	}
 	var found []int
 	for _, s := range specifiers {
-		if s == "" || s == "*" || len(s) > maxText {
+		if s == "" || s == "*" || len(s) > maxSpecifier {
 			return named
 		}
 		constraint, err := semver.PyPI.ParseConstraint(s)
