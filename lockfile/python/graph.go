@@ -23,7 +23,7 @@ const maxForks = 16
 
 // maxSpecifier is how many bytes of versions a dependency is compared by: the time
 // for it grows with their square. Real ones stay below two hundred.
-const maxSpecifier = 512
+const maxSpecifier = 256
 
 // link makes edges of wants, which are in the order of their entries. names holds
 // the entries of each canonical name.
