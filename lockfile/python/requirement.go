@@ -86,6 +86,9 @@ func fromSpecifier(entry *lockfile.Entry, from, body string) error {
 			// On one host a path, on another a requirement: neither may pass for the other.
 			return errors.New("could be a path or a name with versions: write the path with ./")
 		}
+		if strings.Contains(body, "://") {
+			return errors.New("an address in what is neither one nor a name with one")
+		}
 		return fromPath(entry, from, body)
 	}
 	if m == nil {
