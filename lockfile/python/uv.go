@@ -22,7 +22,8 @@ import (
 // local directory is a registry with that path as its URL.
 //
 // A registry entry of which any file lacks a hash has no Files: uv installs such
-// a file unchecked, so the hashes of the others promise nothing. Edges are the
+// a file unchecked, so the hashes of the others promise nothing. Where the registry
+// is the public one, the entry's source is the address of such a file. Edges are the
 // dependencies, those of extras and those of groups. Marker holds the package's
 // own `resolution-markers`, joined by "; ".
 //

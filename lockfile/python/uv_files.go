@@ -33,6 +33,11 @@ func (u *uv) files(e *lockfile.Entry, source uvSource, sdist, wheels *tree.Value
 		switch source.kind {
 		case "registry":
 			all = all && hashed
+			if !hashed && e.Source.Public() && f.URL != "" {
+				// uv fetches it unchecked from there, wherever that is; PyPI states a hash of
+				// every file.
+				e.Source = lockfile.Source{Kind: lockfile.URL, URL: f.URL}
+			}
 		case "url", "path":
 			if !hashed {
 				return u.errorf(v.Line(), "file of %s without hash", e.Package.Name)
