@@ -120,15 +120,15 @@ func (r *Report) Title() string {
 	d := r.Decision
 	switch {
 	case d.Count(policy.Blocked) > 0:
-		return count(len(r.groups(policy.Blocked)), "package is", "packages are") + " blocked"
+		return r.counted(" is", " are", policy.Blocked) + " blocked"
 	case d.Count(policy.Rejected) > 0:
-		return count(len(r.groups(policy.Rejected)), "package was", "packages were") + " rejected"
+		return r.counted(" was", " were", policy.Rejected) + " rejected"
 	case d.Count(policy.Open) > 0 && !r.Onboarded:
-		return count(len(r.groups(policy.Open)), "package", "packages") + " would need a sign-off"
+		return r.counted("", "", policy.Open) + " would need a sign-off"
 	case d.Count(policy.Open) > 0:
-		return count(len(r.groups(policy.Open)), "package needs", "packages need") + " a sign-off"
+		return r.counted(" needs", " need", policy.Open) + " a sign-off"
 	case d.Count(policy.Signed) > 0:
-		return count(len(r.groups(policy.Signed)), "package", "packages") + " signed off"
+		return r.counted("", "", policy.Signed) + " signed off"
 	case d.Count(policy.Admitted) > 0:
 		return "Everything is on the allowlist"
 	case len(r.Scan.Changes) == 0 && len(r.Scan.Findings) == 0:
@@ -136,6 +136,29 @@ func (r *Report) Title() string {
 	default:
 		return "Nothing to sign off"
 	}
+}
+
+// counted is "1 package needs", "2 files need", "1 package and 1 file need" of what
+// is in a state, by one and many.
+func (r *Report) counted(one, many string, state policy.State) string {
+	packages, files := 0, 0
+	for _, g := range r.groups(state) {
+		if g.pkg.Name == "" {
+			files++
+		} else {
+			packages++
+		}
+	}
+	if packages+files > 1 {
+		one = many
+	}
+	switch {
+	case files == 0:
+		return count(packages, "package", "packages") + one
+	case packages == 0:
+		return count(files, "file", "files") + one
+	}
+	return count(packages, "package", "packages") + " and " + count(files, "file", "files") + one
 }
 
 func count(n int, one, many string) string {

@@ -187,3 +187,28 @@ func TestPromise7WholeReportsAreInert(t *testing.T) {
 		}
 	}
 }
+
+// TestTitleCountsWhatItIs: a lockfile that cannot be read is no package.
+func TestTitleCountsWhatItIs(t *testing.T) {
+	of := func(findings ...policy.Finding) string {
+		r := &Report{Onboarded: true, Scan: &scan.Result{}}
+		for _, f := range findings {
+			r.Decision.Outcomes = append(r.Decision.Outcomes, policy.Outcome{Finding: f, State: policy.Open})
+		}
+		return r.Title()
+	}
+	a, b := policy.Finding{Package: crate("a", "1.0.0")}, policy.Finding{Package: crate("b", "1.0.0")}
+	x, y := policy.Finding{Lockfile: "uv.lock"}, policy.Finding{Lockfile: "pdm.lock"}
+	for want, got := range map[string]string{
+		"1 package needs a sign-off":            of(a),
+		"2 packages need a sign-off":            of(a, b),
+		"1 file needs a sign-off":               of(x),
+		"2 files need a sign-off":               of(x, y),
+		"1 package and 2 files need a sign-off": of(a, x, y),
+		"2 packages and 1 file need a sign-off": of(a, b, x),
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -93,7 +93,11 @@ const maxLockfiles = 8
 
 func (t *textWriter) head(s *scan.Result) {
 	if len(s.Lockfiles) == 0 {
-		t.printf("No lockfile differs      (base %s, head %s)\n", shortName(s.Base), shortName(s.Head))
+		what := "No lockfile differs"
+		if len(s.Findings) > 0 {
+			what = "No lockfile was compared"
+		}
+		t.printf("%s      (base %s, head %s)\n", what, shortName(s.Base), shortName(s.Head))
 		if len(s.Findings) > 0 {
 			t.printf("\n")
 		}

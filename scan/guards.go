@@ -108,7 +108,7 @@ func settingsFinding(finding *policy.Finding, changes []guard.Change) *policy.Fi
 	for i, c := range changes {
 		fmt.Fprintf(&subject, "%q %t %s\n", c.Key, c.Removed, c.Digest)
 		if i < maxShown {
-			finding.Evidence = append(finding.Evidence, settingText(c))
+			finding.Evidence = append(finding.Evidence, settingText(c, len(changes) > 1))
 		} else if i == maxShown {
 			finding.Evidence = append(finding.Evidence, fmt.Sprintf("and %d more", len(changes)-maxShown))
 		}
@@ -133,15 +133,18 @@ func settingsFinding(finding *policy.Finding, changes []guard.Change) *policy.Fi
 	return finding
 }
 
-// settingText is one line of evidence: "line 4: source.crates-io.replace-with =
-// "mirror", before "vendored"".
-func settingText(c guard.Change) string {
-	where, text := "line "+strconv.Itoa(c.Line)+": ", c.Key+" = "+c.Text
-	if c.Removed {
-		where = "no more: "
-	}
+// settingText is one line of evidence: `source.crates-io.replace-with = "mirror",
+// before "vendored"`. Among several it has its place and meaning as well.
+func settingText(c guard.Change, several bool) string {
+	text := c.Key + " = " + c.Text
 	if c.Was != "" {
 		text += ", before " + c.Was
 	}
-	return where + text + " (" + c.Why + ")"
+	switch {
+	case !several:
+		return text
+	case c.Removed:
+		return "no more: " + text + " (" + c.Why + ")"
+	}
+	return "line " + strconv.Itoa(c.Line) + ": " + text + " (" + c.Why + ")"
 }
