@@ -54,17 +54,17 @@ func fromVariable(entry *lockfile.Entry, body string) {
 	entry.Package.Name = body
 	// Unless it is plainly a version that varies, it may come from anywhere.
 	elsewhere := lockfile.Source{Kind: lockfile.URL, URL: body}
-	m := specifier.FindStringSubmatch(head)
-	if m == nil || len(m[1]) == len(head) {
+	name, rest, ok := splitName(head)
+	if !ok || len(name) == len(head) {
 		entry.Source = elsewhere
 		return
 	}
-	direct := strings.HasPrefix(m[2], "@")
+	direct := strings.HasPrefix(rest, "@")
 	if !direct && strings.ContainsAny(body, `/\`) {
 		entry.Source = elsewhere
 		return
 	}
-	if name, err := CanonicalName(m[1]); err == nil {
+	if name, err := CanonicalName(name); err == nil {
 		entry.Package.Name = name
 	}
 	if direct {
@@ -72,17 +72,40 @@ func fromVariable(entry *lockfile.Entry, body string) {
 	}
 }
 
-// specifier is a name, extras and the rest: versions, or "@" and an address.
-var specifier = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[[A-Za-z0-9._,\s-]*\])?\s*(.*)$`)
+// splitName cuts a requirement into its name and what follows name and extras:
+// versions, or "@" and an address. It is not ok where no name stands first.
+func splitName(s string) (name, rest string, ok bool) {
+	const blanks = "\t\n\f\r "
+	end := 0
+	for end < len(s) && (isNameEnd(s[end]) || strings.IndexByte("._-", s[end]) >= 0) {
+		end++
+	}
+	for end > 0 && !isNameEnd(s[end-1]) {
+		end--
+	}
+	if end == 0 || !isNameEnd(s[0]) {
+		return "", "", false
+	}
+	name, rest = s[:end], strings.TrimLeft(s[end:], blanks)
+	if extras, after, closed := strings.Cut(rest, "]"); closed && strings.HasPrefix(extras, "[") {
+		isExtra := func(r rune) bool {
+			return r < 0x80 && isNameEnd(byte(r)) || strings.ContainsRune("._,-"+blanks, r)
+		}
+		if strings.TrimLeftFunc(extras[1:], isExtra) == "" {
+			rest = strings.TrimLeft(after, blanks)
+		}
+	}
+	return name, rest, true
+}
 
 // clause is one comparison of a version specifier.
 var clause = regexp.MustCompile(`^(===|==|~=|!=|<=|>=|<|>)\s*([^\s,;()]+)$`)
 
 func fromSpecifier(entry *lockfile.Entry, from, body string) error {
-	m := specifier.FindStringSubmatch(body)
-	direct := m != nil && strings.HasPrefix(m[2], "@")
+	name, versions, ok := splitName(body)
+	direct := strings.HasPrefix(versions, "@")
 	if !direct && looksLocal(body) {
-		if m != nil && strings.ContainsAny(m[2][:min(1, len(m[2]))], "=<>!~(") {
+		if strings.ContainsAny(versions[:min(1, len(versions))], "=<>!~(") {
 			// On one host a path, on another a requirement: neither may pass for the other.
 			return errors.New("could be a path or a name with versions: write the path with ./")
 		}
@@ -91,18 +114,17 @@ func fromSpecifier(entry *lockfile.Entry, from, body string) error {
 		}
 		return fromPath(entry, from, body)
 	}
-	if m == nil {
+	if !ok {
 		return errors.New("neither a name with versions nor an address")
 	}
 	if direct {
-		return fromAddress(entry, from, m[1], strings.TrimFunc(m[2][1:], isBlank))
+		return fromAddress(entry, from, name, strings.TrimFunc(versions[1:], isBlank))
 	}
-	name, err := CanonicalName(m[1])
+	name, err := CanonicalName(name)
 	if err != nil {
 		return err
 	}
 	entry.Package.Name = name
-	versions := m[2]
 	if inner, ok := strings.CutPrefix(versions, "("); ok {
 		if versions, ok = strings.CutSuffix(inner, ")"); !ok {
 			return errors.New("a parenthesis is not closed")
@@ -114,7 +136,11 @@ func fromSpecifier(entry *lockfile.Entry, from, body string) error {
 	versions = strings.TrimRightFunc(versions, isBlank)
 	clauses := strings.Split(strings.TrimSuffix(versions, ","), ",")
 	for _, c := range clauses {
-		parts := clause.FindStringSubmatch(strings.TrimFunc(c, isBlank))
+		c = strings.TrimFunc(c, isBlank)
+		if len(c) > 2*maxVersion {
+			return fmt.Errorf("a version specifier of %d bytes", len(c))
+		}
+		parts := clause.FindStringSubmatch(c)
 		if parts == nil {
 			return fmt.Errorf("%.80q is no version specifier", c)
 		}
