@@ -46,7 +46,7 @@ type surfaces struct {
 // judgeCode compares the build-time code of the locked files with that of the
 // release before.
 func (j *judgement) judgeCode(ctx context.Context, client registry.Client, artifacts []registry.Artifact, before *registry.Release) {
-	now, err := j.scanner.surfacesOf(ctx, client, artifacts, buildsFromSource(j.pair.new))
+	now, err := j.scanner.surfacesOf(ctx, client, artifacts, j.pair.buildsFromSource(j.pair.new))
 	if errors.Is(err, registry.ErrDigest) {
 		j.add(policy.Finding{Rule: policy.ChecksumMismatch, Message: "is served with other content than its checksum says", Evidence: []string{err.Error()}})
 		return
@@ -60,7 +60,7 @@ func (j *judgement) judgeCode(ctx context.Context, client registry.Client, artif
 	var old *surfaces
 	var oldErr error
 	if before != nil {
-		old, oldErr = j.scanner.surfacesOf(ctx, client, oldArtifacts(j.old(), before), buildsFromSource(j.pair.old))
+		old, oldErr = j.scanner.surfacesOf(ctx, client, oldArtifacts(j.old(), before), j.pair.buildsFromSource(j.pair.old))
 	}
 	if oldErr != nil {
 		j.retry = j.retry || errors.Is(oldErr, errFetch)

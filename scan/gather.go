@@ -22,6 +22,7 @@ type pair struct {
 	old, new *lockfile.Lockfile
 	routes   lockfile.Routes // of new
 	alike    map[string][]string
+	above    []*lockfile.Lockfile // requirements files that draw this one in
 }
 
 // lookAlike is another name locked on either side that differs from name in
@@ -80,7 +81,8 @@ type gathered struct {
 	pairs    []pair
 	findings []policy.Finding
 	touched  []string
-	known    map[string]bool // identities of the entries locked at the base
+	above    map[string][]*lockfile.Lockfile // requirements files by what they include
+	known    map[string]bool                 // identities of the entries locked at the base
 }
 
 // lockedBefore reports whether exactly this entry stood in a lockfile at the
@@ -110,7 +112,7 @@ func (s *Scanner) gather(ctx context.Context, in Input) (*gathered, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &gathered{known: map[string]bool{}}
+	g := &gathered{above: map[string][]*lockfile.Lockfile{}, known: map[string]bool{}}
 	differing := differingPaths(base, head)
 	if len(differing) == 0 {
 		return g, nil
@@ -136,7 +138,7 @@ func (s *Scanner) gather(ctx context.Context, in Input) (*gathered, error) {
 				}
 			}
 			g.findings = append(g.findings, settingFindings(old, parsed)...)
-			found := pair{path: path, old: old, new: parsed}
+			found := pair{path: path, old: old, new: parsed, above: g.including(path)}
 			if parsed != nil {
 				found.routes = parsed.Routes()
 			}
@@ -245,14 +247,19 @@ func harmlessSetting(text string) bool {
 	return name == "--require-hashes" || name == "--only-binary"
 }
 
-// openOrigin reports whether l lets an installer look in further places, so that
-// an entry without digests may come from any of them.
-func openOrigin(l *lockfile.Lockfile) bool {
-	return hasSetting(l, "--extra-index-url", "--find-links", "-f")
+// openOrigin reports whether an installer may look in further places than the
+// file itself says, so that an entry without digests may come from any of them.
+func (p pair) openOrigin() bool {
+	return hasSetting(p.new, "--extra-index-url", "--find-links", "-f") || slices.ContainsFunc(p.above, func(l *lockfile.Lockfile) bool {
+		return hasSetting(l, "--index-url", "--extra-index-url", "--find-links", "--no-index")
+	})
 }
 
-// buildsFromSource reports whether l has packages built although there are wheels.
-func buildsFromSource(l *lockfile.Lockfile) bool { return l != nil && hasSetting(l, "--no-binary") }
+// buildsFromSource reports whether packages of l, one side of p, are built although
+// there are wheels.
+func (p pair) buildsFromSource(l *lockfile.Lockfile) bool {
+	return l != nil && hasSetting(l, "--no-binary") || slices.ContainsFunc(p.above, func(l *lockfile.Lockfile) bool { return hasSetting(l, "--no-binary") })
+}
 
 func hasSetting(l *lockfile.Lockfile, names ...string) bool {
 	return slices.ContainsFunc(l.Settings, func(s lockfile.Setting) bool { return slices.Contains(names, settingName(s.Text)) })

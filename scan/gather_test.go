@@ -110,11 +110,35 @@ func TestPromise3ArchivesInTheRepository(t *testing.T) {
 	for line, want := range map[string][]string{
 		"./vendor/a-1.0-py3-none-any.whl": {"a unverified"},
 		"./vendor/b-1.0.TAR.GZ":           {"./vendor/b-1.0.TAR.GZ unverified"},
+		"./vendor/d-1.0.zip#egg=d":        {"./vendor/d-1.0.zip#egg=d unverified"},
 		"./vendor/c":                      nil,
 	} {
 		got := rulesOf(t, server, scanner, memoryTree{}, memoryTree{"requirements.txt": []byte(line + "\n")})
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: found %q, want %q", line, got, want)
+		}
+	}
+}
+
+// TestPromise3OptionsOfTheIncludingFile: pip installs what a file includes with the
+// options of the whole run.
+func TestPromise3OptionsOfTheIncludingFile(t *testing.T) {
+	for option, want := range map[string][]string{
+		"":                                      nil,
+		"--index-url https://i.invalid\n":       {"both unverified"},
+		"--extra-index-url https://i.invalid\n": {"both unverified"},
+		"--no-binary=:all:\n":                   {"both build-code-added"},
+		"--only-binary=:all:\n":                 nil,
+	} {
+		server, scanner := newScanner(t, []byte(hidden))
+		tree := func(version string) memoryTree {
+			return memoryTree{
+				"requirements.txt": []byte(option + "-r deps/middle.list\n"), "deps/middle.list": []byte("-r last.list\n"),
+				"deps/last.list": []byte(version),
+			}
+		}
+		if got := rulesOf(t, server, scanner, tree(""), tree("both==1.0\n")); !slices.Equal(got, want) {
+			t.Errorf("%q: found %q, want %q", option, got, want)
 		}
 	}
 }

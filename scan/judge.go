@@ -49,7 +49,7 @@ func (j *judgement) run(ctx context.Context) {
 	case c.New.Package.Version == "" && src.Revision == "":
 		j.unverified("is not locked to one version", "unlocked "+c.New.Requirement,
 			fmt.Sprintf("any version that fits %q may be installed; pin it with == and --hash", c.New.Requirement))
-	case src.Public() && len(c.New.Files) == 0 && openOrigin(j.pair.new):
+	case src.Public() && len(c.New.Files) == 0 && j.pair.openOrigin():
 		j.unverified("is locked without a hash, and may come from any of the indexes that the lockfile names", "open origin",
 			"pip takes the best version of all indexes; lock it with --hash")
 	case src.Public():
@@ -64,6 +64,7 @@ func (j *judgement) run(ctx context.Context) {
 
 // isArchive knows the names of what pip and its kin unpack.
 func isArchive(name string) bool {
+	name, _, _ = strings.Cut(name, "#")
 	for _, end := range []string{".whl", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz", ".tar.lz", ".tar.lzma", ".egg", ".crate"} {
 		if strings.HasSuffix(strings.ToLower(name), end) {
 			return true

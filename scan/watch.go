@@ -56,6 +56,7 @@ func (s *Scanner) watched(ctx context.Context, in Input, g *gathered, base, head
 			continue // if it differs, gather reports it; if not, it was as unreadable before
 		}
 		for _, inc := range parsed.Includes {
+			g.above[inc.Path] = append(g.above[inc.Path], parsed)
 			if _, exists := head[inc.Path]; !exists {
 				g.findings = append(g.findings, policy.Finding{
 					Rule: policy.Unverified, Lockfile: parsed.Path, Line: inc.Line,
@@ -71,6 +72,19 @@ func (s *Scanner) watched(ctx context.Context, in Input, g *gathered, base, head
 		}
 	}
 	return formats, nil
+}
+
+// including are the requirements files of the head that draw in the one at p, by
+// whatever detour. pip applies the options of one file to all files of a run.
+func (g *gathered) including(p string) []*lockfile.Lockfile {
+	var all []*lockfile.Lockfile
+	for next := g.above[p]; len(next) > 0; next = next[1:] {
+		if !slices.Contains(all, next[0]) {
+			all = append(all, next[0])
+			next = append(next, g.above[next[0].Path]...)
+		}
+	}
+	return all
 }
 
 // linkTarget is the plain file of the repository that a symbolic link at p leads
