@@ -122,9 +122,14 @@ func (s *Scanner) gather(ctx context.Context, in Input) (*gathered, error) {
 		return nil, err
 	}
 	for _, path := range differing {
-		format, isLockfile := formats[path]
-		switch {
-		case isLockfile:
+		// A file of settings stays one, whatever includes it or links to it.
+		if guards(path) {
+			if finding := s.guardFinding(ctx, in, base, head, path); finding != nil {
+				g.touched = append(g.touched, path)
+				g.findings = append(g.findings, *finding)
+			}
+		}
+		if format, isLockfile := formats[path]; isLockfile {
 			g.touched = append(g.touched, path)
 			old, _ := s.side(ctx, in.Base, base, path, format)
 			parsed, problem := s.side(ctx, in.Head, head, path, format)
@@ -143,11 +148,6 @@ func (s *Scanner) gather(ctx context.Context, in Input) (*gathered, error) {
 				found.routes = parsed.Routes()
 			}
 			g.pairs = append(g.pairs, found)
-		case guards(path):
-			if finding := s.guardFinding(ctx, in, base, head, path); finding != nil {
-				g.touched = append(g.touched, path)
-				g.findings = append(g.findings, *finding)
-			}
 		}
 	}
 	g.pairs = joinMoves(g.pairs)

@@ -2,6 +2,7 @@ package scan_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -70,6 +71,27 @@ func TestPromise1SettingsBesideALockfile(t *testing.T) {
 				t.Errorf("touched %q", result.Touched)
 			}
 		})
+	}
+}
+
+// TestPromise1SettingsStaySettings: whoever includes the policy in a requirements
+// file, or links to it by such a name, does not make it one.
+func TestPromise1SettingsStaySettings(t *testing.T) {
+	for name, head := range map[string]memoryTree{
+		"included":     {"requirements.txt": []byte("-r .lockkeeper/policy.toml\n")},
+		"a constraint": {"requirements.txt": []byte("-c .lockkeeper/policy.toml\n")},
+		"linked":       {"requirements.txt": []byte(linkMark + ".lockkeeper/policy.toml")},
+	} {
+		_, scanner := newScanner(t, []byte(hidden))
+		head[".lockkeeper/policy.toml"] = []byte("# nothing\n")
+		base := memoryTree{".lockkeeper/policy.toml": []byte("[reviewers]\ncount = 2\n")}
+		result, err := scanner.Run(t.Context(), scan.Input{Base: base, Head: head})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(result.Findings, func(f policy.Finding) bool { return f.Rule == policy.GuardChanged && f.Lockfile == policy.Path }) {
+			t.Errorf("%s: found %+v", name, result.Findings)
+		}
 	}
 }
 
