@@ -234,7 +234,13 @@ func (p *poetry) source(t *tree.Table) (lockfile.Source, error) {
 	}
 	switch values["type"] {
 	case "legacy":
-		return registrySource(address), checkURL(address)
+		source := registrySource(address)
+		// Poetry looks the source up by its name, whatever its address: of PyPI's
+		// address, only what has PyPI's name is PyPI.
+		if r := values["reference"]; source.Public() && r != "" && !strings.EqualFold(r, "PyPI") {
+			source.URL, source.Reference = address, r
+		}
+		return source, checkURL(address)
 	case "git":
 		return p.gitSource(t, values)
 	case "url":

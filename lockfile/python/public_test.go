@@ -34,3 +34,18 @@ func TestPublicIndexWrittenOut(t *testing.T) {
 		}
 	}
 }
+
+// TestPoetryLooksSourcesUpByName: of PyPI's address, only what has PyPI's name, or
+// none, is PyPI.
+func TestPoetryLooksSourcesUpByName(t *testing.T) {
+	for name, want := range map[string]bool{"PyPI": true, "pypi": true, "": true, "corp": false} {
+		l, err := ParsePoetry("poetry.lock", []byte("[[package]]\nname = \"a\"\nversion = \"1.0\"\n[package.source]\ntype = \"legacy\"\nurl = \"https://"+
+			publicHost+publicPath+"\"\nreference = \""+name+"\"\n[metadata]\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := l.Entries[0].Source; got.Public() != want || !want && got.Reference != name {
+			t.Errorf("reference %q: %v, public want %t", name, got, want)
+		}
+	}
+}
