@@ -38,7 +38,7 @@ func (j *judgement) run(ctx context.Context) {
 		j.add(policy.Finding{
 			Rule:    policy.SourceChanged,
 			Message: fmt.Sprintf("comes from another source: %s, before from %s", c.New.Source, c.Old.Source),
-			Subject: c.Old.Source.String() + " -> " + c.New.Source.String(),
+			Subject: sourceText(c.Old.Source) + " -> " + sourceText(c.New.Source),
 		})
 	}
 	switch src := c.New.Source; {
@@ -47,7 +47,7 @@ func (j *judgement) run(ctx context.Context) {
 	case src.Kind == lockfile.Path:
 		j.note("part of this repository")
 	case c.New.Package.Version == "" && src.Revision == "":
-		j.unverified("is not locked to one version", "unlocked "+c.New.Requirement,
+		j.unverified("is not locked to one version", "unlocked "+sourceText(src)+" "+c.New.Requirement,
 			fmt.Sprintf("any version that fits %q may be installed; pin it with == and --hash", c.New.Requirement))
 	case src.Public() && len(c.New.Files) == 0 && j.pair.openOrigin():
 		j.unverified("is locked without a hash, and may come from any of the indexes that the lockfile names", "open origin",
@@ -57,9 +57,15 @@ func (j *judgement) run(ctx context.Context) {
 	case src.Kind == lockfile.Registry:
 		j.unverified("comes from a registry that is not configured", "registry "+src.URL, "registry "+src.URL)
 	default:
-		j.unverified(fmt.Sprintf("comes from %s, which is not read", src), "source "+src.String(),
+		j.unverified(fmt.Sprintf("comes from %s, which is not read", src), "source "+sourceText(src),
 			"only packages from a registry are analysed")
 	}
+}
+
+// sourceText is all of a source, for sign-offs: Source.String cuts the commit short
+// and leaves out the subdirectory.
+func sourceText(s lockfile.Source) string {
+	return fmt.Sprintf("%s %q %s %q", s.Kind, s.URL, s.Revision, s.Reference)
 }
 
 // isArchive knows the names of what pip and its kin unpack.
