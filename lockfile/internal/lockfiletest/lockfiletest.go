@@ -131,7 +131,7 @@ func Fuzz(t *testing.T, path string, data []byte, parse func(path string, data [
 	runtime.ReadMemStats(&before)
 	l, err := parse(path, data)
 	runtime.ReadMemStats(&after)
-	if got, most := after.TotalAlloc-before.TotalAlloc, uint64(fixed+bytesPerByte*len(data)); got > most {
+	if got, most := after.TotalAlloc-before.TotalAlloc, uint64(slack*(fixed+bytesPerByte*len(data))); got > most {
 		t.Fatalf("%d bytes allocated for %d bytes of input: want at most %d", got, len(data), most)
 	}
 	Check(t, path, data, l, err)
