@@ -43,13 +43,16 @@ func folded(name string) string { return strings.ToLower(strings.ReplaceAll(name
 // namesAlike lists the names of both sides by what they look like.
 func (p pair) namesAlike() map[string][]string {
 	alike := map[string][]string{}
+	seen := map[string]bool{}
 	for _, l := range []*lockfile.Lockfile{p.new, p.old} {
 		if l == nil || l.Format != lockfile.Cargo {
 			continue
 		}
 		for _, e := range l.Entries {
+			// Two are enough to tell of another one, whatever name is asked about.
 			key := folded(e.Package.Name)
-			if !slices.Contains(alike[key], e.Package.Name) {
+			if !seen[e.Package.Name] && len(alike[key]) < 2 {
+				seen[e.Package.Name] = true
 				alike[key] = append(alike[key], e.Package.Name)
 			}
 		}
@@ -64,14 +67,25 @@ func (p pair) newest() *lockfile.Lockfile {
 	return p.old
 }
 
-// through names the packages from a direct dependency to e, e left out.
+// maxThrough bounds the names that through gives; real ways are shorter.
+const maxThrough = 24
+
+// through names the packages from a direct dependency to e, e left out. Of a longer
+// way than anybody reads the middle is left out.
 func (p pair) through(e *lockfile.Entry) []string {
 	if p.new == nil {
 		return nil
 	}
+	way := p.routes.Through(e)
 	var names []string
-	for _, i := range p.routes.Through(e) {
-		names = append(names, p.new.Entries[i].Package.Name)
+	for n, i := range way {
+		switch left := len(way) - maxThrough; {
+		case left > 0 && n == maxThrough/2:
+			names = append(names, fmt.Sprintf("... %d more ...", left))
+		case left > 0 && n > maxThrough/2 && n < maxThrough/2+left:
+		default:
+			names = append(names, p.new.Entries[i].Package.Name)
+		}
 	}
 	return names
 }
@@ -117,19 +131,16 @@ func (s *Scanner) gather(ctx context.Context, in Input) (*gathered, error) {
 	if len(differing) == 0 {
 		return g, nil
 	}
-	formats, err := s.watched(ctx, in, g, base, head)
-	if err != nil {
-		return nil, err
-	}
+	watch := s.watched(ctx, in, g, base, head)
 	for _, path := range differing {
 		// A file of settings stays one, whatever includes it or links to it.
-		if guards(path) {
-			if finding := s.guardFinding(ctx, in, base, head, path); finding != nil {
+		if name := watch.settingsName(path); name != "" {
+			if finding := s.guardFinding(ctx, in, base, head, path, name); finding != nil {
 				g.touched = append(g.touched, path)
 				g.findings = append(g.findings, *finding)
 			}
 		}
-		if format, isLockfile := formats[path]; isLockfile {
+		if format, isLockfile := watch.formats[path]; isLockfile {
 			g.touched = append(g.touched, path)
 			old, _ := s.side(ctx, in.Base, base, path, format)
 			parsed, problem := s.side(ctx, in.Head, head, path, format)
@@ -193,6 +204,11 @@ func (s *Scanner) side(ctx context.Context, t Tree, files map[string]lockkeeper.
 	if !exists {
 		return nil, nil
 	}
+	return s.parse(ctx, t, f, path, format)
+}
+
+// parse reads f as the lockfile that stands at path.
+func (s *Scanner) parse(ctx context.Context, t Tree, f lockkeeper.TreeFile, path string, format lockfile.Format) (*lockfile.Lockfile, *policy.Finding) {
 	if f.Mode != lockkeeper.Regular {
 		return nil, unreadable(f, 0, fmt.Sprintf("is a %s where a lockfile should be, so its packages cannot be read", f.Mode))
 	}

@@ -18,9 +18,25 @@ const MaxGuardSize = 4 << 20
 // maxShown bounds how many settings of one file a finding lists.
 const maxShown = 20
 
+// cargoDirectory holds cargo's configuration, and is looked for without case where
+// the file system ignores it.
+const cargoDirectory = ".cargo"
+
 // guards reports whether a file may decide what a lockfile means or what
-// Lockkeeper asks for.
-func guards(p string) bool { return ownRules(p) || guard.Guards(p) }
+// Lockkeeper asks for. A link or submodule may be at a name that holds settings as
+// a directory.
+func guards(p string) bool {
+	return ownRules(p) || guard.Guards(p) || strings.EqualFold(path.Base(p), cargoDirectory)
+}
+
+// settingsName is the name by which the settings at p are read, "" where there are
+// none.
+func (w *watch) settingsName(p string) string {
+	if guards(p) {
+		return p
+	}
+	return w.settings[p]
+}
 
 func ownRules(p string) bool { return strings.HasPrefix(p, ".lockkeeper/") }
 
@@ -34,9 +50,9 @@ func holdsMore(p string) bool {
 	return false
 }
 
-// guardFinding is the one finding about a guarded file that differs; nil if the
-// difference decides nothing.
-func (s *Scanner) guardFinding(ctx context.Context, in Input, base, head map[string]lockkeeper.TreeFile, p string) *policy.Finding {
+// guardFinding is the one finding about a guarded file that differs, whose settings
+// are read as those of name; nil if the difference decides nothing.
+func (s *Scanner) guardFinding(ctx context.Context, in Input, base, head map[string]lockkeeper.TreeFile, p, name string) *policy.Finding {
 	finding := &policy.Finding{Rule: policy.GuardChanged, Lockfile: p}
 	what := "decides what building and installing runs"
 	if ownRules(p) {
@@ -60,7 +76,7 @@ func (s *Scanner) guardFinding(ctx context.Context, in Input, base, head map[str
 			finding.Artifact = lockkeeper.Sum(data)
 		}
 		if err == nil && !ownRules(p) {
-			settings, err = guard.Settings(p, data)
+			settings, err = guard.Settings(name, data)
 		}
 		finding.Line, finding.Subject = 1, "edited "+p+" "+f.Blob
 		finding.Message = fmt.Sprintf("is edited; it %s", what)
@@ -77,12 +93,12 @@ func (s *Scanner) guardFinding(ctx context.Context, in Input, base, head map[str
 			return finding
 		}
 	}
-	return settingsFinding(finding, guard.Changed(s.settingsBefore(ctx, in, base, p), settings))
+	return settingsFinding(finding, guard.Changed(s.settingsBefore(ctx, in, base, p, name), settings))
 }
 
 // settingsBefore are those of the base; none where it cannot be read, so that all
 // of the head count.
-func (s *Scanner) settingsBefore(ctx context.Context, in Input, base map[string]lockkeeper.TreeFile, p string) []guard.Setting {
+func (s *Scanner) settingsBefore(ctx context.Context, in Input, base map[string]lockkeeper.TreeFile, p, name string) []guard.Setting {
 	f, exists := base[p]
 	if !exists || f.Mode != lockkeeper.Regular {
 		return nil
@@ -91,7 +107,7 @@ func (s *Scanner) settingsBefore(ctx context.Context, in Input, base map[string]
 	if err != nil {
 		return nil
 	}
-	settings, err := guard.Settings(p, data)
+	settings, err := guard.Settings(name, data)
 	if err != nil {
 		return nil
 	}

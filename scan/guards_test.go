@@ -3,6 +3,7 @@ package scan_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -91,6 +92,54 @@ func TestPromise1SettingsStaySettings(t *testing.T) {
 		}
 		if !slices.ContainsFunc(result.Findings, func(f policy.Finding) bool { return f.Rule == policy.GuardChanged && f.Lockfile == policy.Path }) {
 			t.Errorf("%s: found %+v", name, result.Findings)
+		}
+	}
+}
+
+// TestPromise1SettingsBehindALink: cargo and its kin follow links to their settings.
+func TestPromise1SettingsBehindALink(t *testing.T) {
+	const before, after = "[build]\njobs = 2\n", "[build]\njobs = 2\nrustc-wrapper = \"./x\"\n"
+	for name, test := range map[string]struct {
+		base, head memoryTree
+		want       string // "" for no finding
+	}{
+		"a new link for the directory": {
+			memoryTree{}, memoryTree{"sub/.cargo": []byte(linkMark + "../conf"), "conf/config.toml": []byte(after)}, "conf/config.toml sub/.cargo",
+		},
+		"a new submodule for the directory": {
+			memoryTree{}, memoryTree{".cargo": []byte(moduleMark)}, ".cargo",
+		},
+		"a file behind the directory's link": {
+			memoryTree{".cargo": []byte(linkMark + "conf"), "conf/config.toml": []byte(before)},
+			memoryTree{".cargo": []byte(linkMark + "conf"), "conf/config.toml": []byte(after)}, "conf/config.toml",
+		},
+		"a file behind the file's link": {
+			memoryTree{".cargo/config": []byte(linkMark + "../conf"), "conf": []byte(before)},
+			memoryTree{".cargo/config": []byte(linkMark + "../conf"), "conf": []byte(after)}, "conf",
+		},
+		"a link on the way": {
+			memoryTree{".cargo": []byte(linkMark + "a"), "a": []byte(linkMark + "b"), "b/config": []byte(before), "c/config": []byte(after)},
+			memoryTree{".cargo": []byte(linkMark + "a"), "a": []byte(linkMark + "c"), "b/config": []byte(before), "c/config": []byte(after)}, "a",
+		},
+		"nothing that counts": {
+			memoryTree{".cargo": []byte(linkMark + "conf"), "conf/config.toml": []byte(before)},
+			memoryTree{".cargo": []byte(linkMark + "conf"), "conf/config.toml": []byte(before + "incremental = false\n"), "conf/other": []byte(after)}, "",
+		},
+	} {
+		_, scanner := newScanner(t, []byte(hidden))
+		result, err := scanner.Run(t.Context(), scan.Input{Base: test.base, Head: test.head})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found []string
+		for _, f := range result.Findings {
+			found = append(found, f.Lockfile)
+			if f.Rule != policy.GuardChanged || !slices.Contains(result.Touched, f.Lockfile) {
+				t.Errorf("%s: %+v, touched %q", name, f, result.Touched)
+			}
+		}
+		if got := strings.Join(found, " "); got != test.want {
+			t.Errorf("%s: found %q, want %q", name, got, test.want)
 		}
 	}
 }

@@ -131,6 +131,51 @@ func TestPromise3NothingHidesBehindALink(t *testing.T) {
 			memoryTree{"requirements.txt": []byte(linkMark + "deps/list"), "deps/list": requirements("evil 1.0")},
 			[]string{"deps/list release-missing"},
 		},
+		"a change behind two links": {
+			memoryTree{"requirements.txt": []byte(linkMark + "now"), "now": []byte(linkMark + "deps/list"), "deps/list": lock},
+			memoryTree{"requirements.txt": []byte(linkMark + "now"), "now": []byte(linkMark + "deps/list"), "deps/list": requirements("evil 1.0")},
+			[]string{"deps/list release-missing"},
+		},
+		"a change behind a directory's link": {
+			memoryTree{"requirements.txt": []byte(linkMark + "now/list"), "now": []byte(linkMark + "./v/../v/1"), "v/1/list": lock},
+			memoryTree{"requirements.txt": []byte(linkMark + "now/list"), "now": []byte(linkMark + "./v/../v/1"), "v/1/list": requirements("evil 1.0")},
+			[]string{"v/1/list release-missing"},
+		},
+		"a link on the way changes": {
+			memoryTree{"requirements.txt": []byte(linkMark + "now"), "now": []byte(linkMark + "list"), "list": lock, "other": requirements("evil 1.0")},
+			memoryTree{"requirements.txt": []byte(linkMark + "now"), "now": []byte(linkMark + "other"), "list": lock, "other": requirements("evil 1.0")},
+			[]string{"now unverified"},
+		},
+		"a submodule on the way changes": {
+			memoryTree{"requirements.txt": []byte(linkMark + "sub/list"), "sub": []byte(moduleMark)},
+			memoryTree{"requirements.txt": []byte(linkMark + "sub/list"), "sub": []byte(moduleMark + "2")},
+			[]string{"sub unverified"},
+		},
+		"an included file is a link": {
+			memoryTree{"requirements.txt": []byte("-r now\n"), "now": []byte(linkMark + "list"), "list": lock},
+			memoryTree{"requirements.txt": []byte("-r now\n"), "now": []byte(linkMark + "list"), "list": requirements("evil 1.0")},
+			[]string{"list release-missing"},
+		},
+		"included beside the link, not beside the file": {
+			memoryTree{"requirements.txt": []byte(linkMark + "deps/list"), "deps/list": []byte("-r more\n"), "deps/more": lock, "more": lock},
+			memoryTree{"requirements.txt": []byte(linkMark + "deps/list"), "deps/list": []byte("-r more\n"), "deps/more": lock, "more": requirements("evil 1.0")},
+			[]string{"more release-missing"},
+		},
+		"a directory called requirements is a link": {
+			memoryTree{"requirements": []byte(linkMark + "deps"), "deps/base.txt": lock},
+			memoryTree{"requirements": []byte(linkMark + "deps"), "deps/base.txt": requirements("evil 1.0")},
+			[]string{"deps/base.txt release-missing"},
+		},
+		"a name of another format": {
+			memoryTree{"a.py.lock": []byte(linkMark + "poetry.lock"), "poetry.lock": poetryLock("a 1.0")},
+			memoryTree{"a.py.lock": []byte(linkMark + "poetry.lock"), "poetry.lock": poetryLock("evil 1.0")},
+			[]string{"poetry.lock release-missing"},
+		},
+		"links in a circle": {
+			memoryTree{"requirements.txt": []byte(linkMark + "a"), "a": []byte(linkMark + "b"), "b": []byte(linkMark + "a")},
+			memoryTree{"requirements.txt": []byte(linkMark + "a"), "a": []byte(linkMark + "b"), "b": []byte(linkMark + "a/a")},
+			[]string{"b unverified"},
+		},
 		"another directory becomes a link": {
 			memoryTree{"a/b/requirements.txt": lock, "c/d": lock},
 			memoryTree{"a/b/requirements.txt": lock, "c": []byte(linkMark + "elsewhere")},

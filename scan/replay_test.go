@@ -125,7 +125,7 @@ func replay(t *testing.T, archive *txtar.Archive, name string, now time.Time) po
 
 // newScanner serves the registries of a txtar text and gives a scanner that asks
 // them.
-func newScanner(t *testing.T, text []byte) (*registrytest.Server, *scan.Scanner) {
+func newScanner(t testing.TB, text []byte) (*registrytest.Server, *scan.Scanner) {
 	t.Helper()
 	server := registrytest.New()
 	if err := server.LoadText(text); err != nil {
