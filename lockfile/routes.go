@@ -7,15 +7,17 @@ package lockfile
 type Routes struct {
 	lockfile *Lockfile
 	previous []int // the entry before, -1 at a start
+	index    map[*Entry]int
 }
 
 // Routes finds the ways to all entries in time linear in entries and edges.
 func (l *Lockfile) Routes() Routes {
 	const unseen = -2
-	r := Routes{lockfile: l, previous: make([]int, len(l.Entries))}
+	r := Routes{lockfile: l, previous: make([]int, len(l.Entries)), index: make(map[*Entry]int, len(l.Entries))}
 	needed := make([]bool, len(l.Entries))
 	for i, e := range l.Entries {
 		r.previous[i] = unseen
+		r.index[&l.Entries[i]] = i
 		for _, edge := range e.Edges {
 			if l.has(edge.Entry) && edge.Entry != i {
 				needed[edge.Entry] = true
@@ -78,18 +80,16 @@ func (r Routes) To(entry int) []int {
 // dependency first. It is empty for a direct dependency. The entry must be one of
 // the lockfile's own, not a copy; for any other it is nil.
 func (r Routes) Through(e *Entry) []int {
-	for i := range r.lockfile.Entries {
-		if &r.lockfile.Entries[i] != e {
-			continue
-		}
-		way := r.To(i)
-		way = way[:len(way)-1]
-		for len(way) > 0 && r.lockfile.Entries[way[0]].Source.Kind == Path {
-			way = way[1:]
-		}
-		return way
+	i, ok := r.index[e]
+	if !ok {
+		return nil
 	}
-	return nil
+	way := r.To(i)
+	way = way[:len(way)-1]
+	for len(way) > 0 && r.lockfile.Entries[way[0]].Source.Kind == Path {
+		way = way[1:]
+	}
+	return way
 }
 
 // Through is l.Routes().Through(e), for a single question.

@@ -23,27 +23,39 @@ func joinMoves(pairs []pair) []pair {
 		near       int // the same format, name and directory count
 	}
 	var matches []match
-	names := make([]map[string]bool, len(pairs))
+	// Each name is numbered once, so that comparing many lockfiles with many others
+	// costs a look at a list of numbers and no hashing.
+	numbers := map[string]int{}
+	names := make([][]int, len(pairs)) // of the pairs with one side
 	for i, p := range pairs {
 		if (p.old == nil) != (p.new == nil) {
-			names[i] = namesOf(p.newest())
+			names[i] = namesOf(p.newest(), numbers)
 		}
 	}
+	member := make([]bool, len(numbers))
 	for i, gone := range pairs {
+		if gone.new != nil || gone.old == nil {
+			continue
+		}
+		for _, n := range names[i] {
+			member[n] = true
+		}
 		for j, come := range pairs {
-			if gone.new != nil || gone.old == nil || come.old != nil || come.new == nil ||
-				gone.old.Format.Ecosystem() != come.new.Format.Ecosystem() {
+			if come.old != nil || come.new == nil || gone.old.Format.Ecosystem() != come.new.Format.Ecosystem() {
 				continue
 			}
 			shared := 0
-			for name := range names[i] {
-				if names[j][name] {
+			for _, n := range names[j] {
+				if member[n] {
 					shared++
 				}
 			}
 			if smaller := min(len(names[i]), len(names[j])); shared > 0 && 2*shared >= smaller {
 				matches = append(matches, match{i, j, shared, nearness(gone.old, come.new)})
 			}
+		}
+		for _, n := range names[i] {
+			member[n] = false
 		}
 	}
 	slices.SortStableFunc(matches, func(a, b match) int {
@@ -66,12 +78,20 @@ func joinMoves(pairs []pair) []pair {
 	return kept
 }
 
-func namesOf(l *lockfile.Lockfile) map[string]bool {
-	names := make(map[string]bool, len(l.Entries))
+// namesOf are the different names that l locks, as numbers, which it gives to those
+// that have none yet.
+func namesOf(l *lockfile.Lockfile, numbers map[string]int) []int {
+	names := make([]int, 0, len(l.Entries))
 	for _, e := range l.Entries {
-		names[e.Package.Name] = true
+		n, known := numbers[e.Package.Name]
+		if !known {
+			n = len(numbers)
+			numbers[e.Package.Name] = n
+		}
+		names = append(names, n)
 	}
-	return names
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func nearness(a, b *lockfile.Lockfile) int {
