@@ -25,6 +25,9 @@ const (
 	SetupScript  Kind = "setup-script"  // Python: setup.py
 	BuildBackend Kind = "build-backend" // Python: an in-tree backend, or a backend that runs code of the package (hooks, meson.build, CMakeLists.txt)
 	StartupHook  Kind = "startup-hook"  // Python wheel: .pth, .start, sitecustomize
+	// LinkedLibrary is not build code by itself: a Rust library that is linked into
+	// the build code of other packages.
+	LinkedLibrary Kind = "linked-library"
 )
 
 // Capability is one thing that build code is able to do.

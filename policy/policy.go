@@ -20,6 +20,7 @@ const (
 	BuildCodeGained     Rule = "build-code-gained"
 	BuildCodeChanged    Rule = "build-code-changed"
 	CapabilityGained    Rule = "capability-gained"
+	BuildPathEntered    Rule = "build-path-entered"
 	StartupHook         Rule = "startup-hook"
 	SourceBuild         Rule = "source-build"
 	PublisherChanged    Rule = "publisher-changed"

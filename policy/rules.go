@@ -17,6 +17,7 @@ var defaults = []struct {
 	{BuildCodeGained, SignOffLevel, SignOffLevel},
 	{BuildCodeChanged, SignOffLevel, WarnLevel},
 	{CapabilityGained, SignOffLevel, SignOffLevel},
+	{BuildPathEntered, SignOffLevel, WarnLevel},
 	{StartupHook, SignOffLevel, SignOffLevel},
 	{SourceBuild, SignOffLevel, WarnLevel},
 	{PublisherChanged, SignOffLevel, SignOffLevel},

@@ -60,11 +60,15 @@ func (j *judgement) judgeCode(ctx context.Context, client registry.Client, artif
 	var old *surfaces
 	var oldErr error
 	if before != nil {
-		old, oldErr = j.scanner.surfacesOf(ctx, client, oldArtifacts(j.old(), before), j.pair.buildsFromSource(j.pair.old))
+		were := oldArtifacts(j.old(), before)
+		if old, oldErr = j.scanner.surfacesOf(ctx, client, were, j.pair.buildsFromSource(j.pair.old)); oldErr == nil && len(were) == 1 {
+			j.oldArtifact = &were[0]
+		}
 	}
 	if oldErr != nil {
 		j.retry = j.retry || errors.Is(oldErr, errFetch)
 	}
+	j.keep(client, artifacts, now, old)
 	if now.build.Runs() {
 		j.buildFinding(now, old, oldErr)
 	} else if now.source && (old == nil || !old.source) {
@@ -87,6 +91,20 @@ func (j *judgement) judgeCode(ctx context.Context, client registry.Client, artif
 }
 
 const sourceBuildMessage = "has no wheel that the lockfile accepts, so installing it builds from source with whatever build backend is newest then"
+
+// keep notes what the look at links into build code needs of a crate.
+func (j *judgement) keep(client registry.Client, artifacts []registry.Artifact, now, old *surfaces) {
+	if len(artifacts) != 1 || artifacts[0].Kind != registry.Crate {
+		return
+	}
+	j.client, j.artifact = client, &artifacts[0]
+	j.known = append(j.known, looked{j.change.New.Package, now.build.Kinds})
+	j.macro, j.build = now.build.Has(buildcode.ProcMacro), now.build.Dependencies
+	if old != nil {
+		j.known = append(j.known, looked{j.change.Old.Package, old.build.Kinds})
+		j.wasMacro, j.wasBuild = old.build.Has(buildcode.ProcMacro), old.build.Dependencies
+	}
+}
 
 // oldArtifacts are the files of the release before that the lockfile accepted.
 func oldArtifacts(e *lockfile.Entry, r *registry.Release) []registry.Artifact {
@@ -296,11 +314,11 @@ func merge(all []buildcode.Surface, artifacts []registry.Artifact, of func(regis
 
 // surface analyses one artifact, or remembers what was found in it.
 func (s *Scanner) surface(ctx context.Context, client registry.Client, a registry.Artifact) (buildcode.Surface, error) {
-	key := analysis + string(a.Kind) + "/" + string(a.Digest)
+	key := factKey(a.Kind, a.Digest)
 	if surface, ok := s.remembered(ctx, key); ok {
 		return surface, nil
 	}
-	surface, err := analyse(ctx, client, a)
+	surface, err := s.analyse(ctx, client, a)
 	if err != nil {
 		return buildcode.Surface{}, err
 	}
@@ -316,33 +334,46 @@ func (s *Scanner) surface(ctx context.Context, client registry.Client, a registr
 	return surface, nil
 }
 
-// remembered ignores a fact that cannot be read back: the archive is there to be
-// analysed again.
-func (s *Scanner) remembered(ctx context.Context, key string) (buildcode.Surface, bool) {
-	if s.Facts == nil {
-		return buildcode.Surface{}, false
-	}
-	value, ok, err := s.Facts.Fact(ctx, key)
-	if err != nil || !ok {
-		return buildcode.Surface{}, false
-	}
-	var surface buildcode.Surface
-	if json.Unmarshal(value, &surface) != nil {
-		return buildcode.Surface{}, false
-	}
-	return surface, true
+// factKey is what the surface of an artifact is remembered under.
+func factKey(kind registry.Kind, digest lockkeeper.Digest) string {
+	return analysis + string(kind) + "/" + string(digest)
+}
+
+func (s *Scanner) remembered(ctx context.Context, key string) (surface buildcode.Surface, ok bool) {
+	ok = s.recall(ctx, key, &surface)
+	return surface, ok
 }
 
 // errFetch marks what may work when it is tried again.
 var errFetch = errors.New("fetch")
 
-func analyse(ctx context.Context, client registry.Client, a registry.Artifact) (buildcode.Surface, error) {
+// analyse finds the build-time code of an artifact.
+func (s *Scanner) analyse(ctx context.Context, client registry.Client, a registry.Artifact) (surface buildcode.Surface, err error) {
+	err = s.open(ctx, client, a, func(ctx context.Context, opened *archive.Archive) (err error) {
+		switch a.Kind {
+		case registry.Crate:
+			surface, err = rust.Analyse(ctx, opened)
+		case registry.Sdist:
+			surface, err = python.AnalyseSdist(ctx, opened)
+		case registry.Wheel:
+			surface, err = python.AnalyseWheel(ctx, opened)
+		default:
+			err = fmt.Errorf("a file of kind %q cannot be analysed", a.Kind)
+		}
+		surface.Partial = opened.Partial
+		return err
+	})
+	return surface, err
+}
+
+// open hands an artifact to look, for as long as the look into one may take.
+func (s *Scanner) open(ctx context.Context, client registry.Client, a registry.Artifact, look func(context.Context, *archive.Archive) error) error {
 	blob, err := client.Open(ctx, a)
 	if err != nil {
 		if errors.Is(err, registry.ErrNotFound) {
-			return buildcode.Surface{}, err
+			return err
 		}
-		return buildcode.Surface{}, fmt.Errorf("%w: %w", errFetch, err)
+		return fmt.Errorf("%w: %w", errFetch, err)
 	}
 	defer blob.Close()
 	ctx, cancel := context.WithTimeout(ctx, maxAnalysis)
@@ -354,22 +385,10 @@ func analyse(ctx context.Context, client registry.Client, a registry.Artifact) (
 		opened, err = archive.Open(ctx, a.Kind, a.Filename, blob, blob.Size, a.Digest, archive.Limits{})
 	}
 	if err != nil {
-		return buildcode.Surface{}, fmt.Errorf("open: %w", err)
+		return fmt.Errorf("open: %w", err)
 	}
-	var surface buildcode.Surface
-	switch a.Kind {
-	case registry.Crate:
-		surface, err = rust.Analyse(ctx, opened)
-	case registry.Sdist:
-		surface, err = python.AnalyseSdist(ctx, opened)
-	case registry.Wheel:
-		surface, err = python.AnalyseWheel(ctx, opened)
-	default:
-		err = fmt.Errorf("a file of kind %q cannot be analysed", a.Kind)
+	if err := look(ctx, opened); err != nil {
+		return fmt.Errorf("analyse: %w", err)
 	}
-	if err != nil {
-		return buildcode.Surface{}, fmt.Errorf("analyse: %w", err)
-	}
-	surface.Partial = blob.Partial
-	return surface, nil
+	return nil
 }

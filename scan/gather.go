@@ -67,25 +67,29 @@ func (p pair) newest() *lockfile.Lockfile {
 	return p.old
 }
 
-// maxThrough bounds the names that through gives; real ways are shorter.
+// maxThrough bounds the names of a way through dependencies that is told; real ones
+// are shorter.
 const maxThrough = 24
 
-// through names the packages from a direct dependency to e, e left out. Of a longer
-// way than anybody reads the middle is left out.
+// through names the packages from a direct dependency to e, e left out.
 func (p pair) through(e *lockfile.Entry) []string {
 	if p.new == nil {
 		return nil
 	}
 	way := p.routes.Through(e)
+	return shortened(len(way), func(i int) string { return p.new.Entries[way[i]].Package.Name })
+}
+
+// shortened are n names, without the middle of a longer way than anybody reads.
+func shortened(n int, name func(int) string) []string {
 	var names []string
-	for n, i := range way {
-		switch left := len(way) - maxThrough; {
-		case left > 0 && n == maxThrough/2:
+	left := n - maxThrough
+	for i := 0; i < n; i++ {
+		if left > 0 && i == maxThrough/2 {
 			names = append(names, fmt.Sprintf("... %d more ...", left))
-		case left > 0 && n > maxThrough/2 && n < maxThrough/2+left:
-		default:
-			names = append(names, p.new.Entries[i].Package.Name)
+			i += left
 		}
+		names = append(names, name(i))
 	}
 	return names
 }
@@ -97,6 +101,8 @@ type gathered struct {
 	touched  []string
 	above    map[string][]*lockfile.Lockfile // requirements files by what they include
 	known    map[string]bool                 // identities of the entries locked at the base
+
+	base, head map[string]lockkeeper.TreeFile
 }
 
 // lockedBefore reports whether exactly this entry stood in a lockfile at the
@@ -126,7 +132,7 @@ func (s *Scanner) gather(ctx context.Context, in Input) (*gathered, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &gathered{above: map[string][]*lockfile.Lockfile{}, known: map[string]bool{}}
+	g := &gathered{above: map[string][]*lockfile.Lockfile{}, known: map[string]bool{}, base: base, head: head}
 	differing := differingPaths(base, head)
 	if len(differing) == 0 {
 		return g, nil

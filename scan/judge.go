@@ -25,6 +25,13 @@ type judgement struct {
 	row      Change
 	findings []policy.Finding
 	retry    bool
+
+	// Of a crate: what was looked at, for the look at what is linked into build code.
+	client                registry.Client
+	artifact, oldArtifact *registry.Artifact
+	known                 []looked
+	macro, wasMacro       bool
+	build, wasBuild       []string // what its build code uses
 }
 
 // run fills row and findings.

@@ -117,7 +117,9 @@ func (s *Scanner) Run(ctx context.Context, in Input) (*Result, error) {
 	result := &Result{Base: in.BaseName, Head: in.HeadName, Findings: found.findings, Touched: found.touched}
 
 	var jobs []*judgement
-	for _, pair := range found.pairs {
+	first := make([]int, len(found.pairs)) // of each pair's jobs
+	for i, pair := range found.pairs {
+		first[i] = len(jobs)
 		summary := Lockfile{Path: pair.path}
 		if lf := pair.newest(); lf != nil {
 			summary.Format, summary.Version = lf.Format, lf.Version
@@ -142,6 +144,15 @@ func (s *Scanner) Run(ctx context.Context, in Input) (*Result, error) {
 		result.Changes = append(result.Changes, j.row)
 		result.Findings = append(result.Findings, j.findings...)
 		result.Retry = result.Retry || j.retry
+	}
+	for i, pair := range found.pairs {
+		last := len(jobs)
+		if i+1 < len(first) {
+			last = first[i+1]
+		}
+		look := s.judgeLinked(ctx, in, found, pair, jobs[first[i]:last])
+		result.Findings = append(result.Findings, look.findings...)
+		result.Retry = result.Retry || look.retry
 	}
 	return result, nil
 }

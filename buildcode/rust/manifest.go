@@ -73,8 +73,7 @@ func interpret(root table, files *tree) *manifest {
 		m.normal.add(m, dir, "dependencies")
 	}
 	lib := m.table(root, "lib")
-	m.procMacro = truth(lib["proc-macro"]) || truth(lib["proc_macro"]) ||
-		slices.Contains(stringsOf(lib["crate-type"]), "proc-macro") || slices.Contains(stringsOf(lib["crate_type"]), "proc-macro")
+	m.procMacro = declaresMacro(lib)
 	libPath, given := lib["path"].(string)
 	if !given {
 		libPath = "src/lib.rs"
@@ -83,6 +82,12 @@ func interpret(root table, files *tree) *manifest {
 	m.metabuild = stringsOf(pkg["metabuild"])
 	m.buildScripts(pkg, files)
 	return m
+}
+
+// declaresMacro reports whether [lib] makes a procedural macro.
+func declaresMacro(lib table) bool {
+	return truth(lib["proc-macro"]) || truth(lib["proc_macro"]) ||
+		slices.Contains(stringsOf(lib["crate-type"]), "proc-macro") || slices.Contains(stringsOf(lib["crate_type"]), "proc-macro")
 }
 
 // buildScripts handles package.build: false for none, a path, true or absent for
