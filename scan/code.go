@@ -41,6 +41,7 @@ type surfaces struct {
 	build  buildcode.Surface // runs while the package is built
 	hooks  buildcode.Surface // runs when an interpreter starts
 	source bool              // no wheel fits everywhere and there are none at all: it is built from source
+	uneven []string          // in what the wheels of the release differ, in sentences
 }
 
 // judgeCode compares the build-time code of the locked files with that of the
@@ -85,7 +86,7 @@ func (j *judgement) judgeCode(ctx context.Context, client registry.Client, artif
 		if old != nil {
 			was = &old.hooks
 		}
-		j.add(policy.Finding{Rule: policy.StartupHook, Message: message, Code: codeOf(&now.hooks, was), Evidence: partialEvidence(now.hooks)})
+		j.add(policy.Finding{Rule: policy.StartupHook, Message: message, Code: codeOf(&now.hooks, was), Evidence: append(partialEvidence(now.hooks), now.uneven...)})
 	}
 	j.noteCode(now, old)
 }
@@ -211,9 +212,7 @@ func (j *judgement) noteCode(now, old *surfaces) {
 // before.
 func codeOf(now, old *buildcode.Surface) *policy.Code {
 	c := &policy.Code{Kinds: now.Kinds, Digest: now.Digest, Capabilities: now.Capabilities, Uses: now.Uses}
-	for _, f := range now.Files {
-		c.Files = append(c.Files, f.Path)
-	}
+	c.Files = pathsOf(now.Files)
 	if old == nil {
 		old = &buildcode.Surface{}
 	}
@@ -258,7 +257,53 @@ func (s *Scanner) surfacesOf(ctx context.Context, client registry.Client, artifa
 	}
 	out.build = merge(found, artifacts, func(k registry.Kind) bool { return k != registry.Wheel })
 	out.hooks = merge(found, artifacts, func(k registry.Kind) bool { return k == registry.Wheel })
+	out.uneven = uneven(found, artifacts)
 	return out, nil
+}
+
+// maxWheels bounds the wheels that are named for one difference.
+const maxWheels = 3
+
+// uneven says which wheels of a release carry which start-up code, if they do not
+// all carry the same: code for one platform alone is seen by few.
+func uneven(found []buildcode.Surface, artifacts []registry.Artifact) []string {
+	carriers := map[lockkeeper.Digest][]string{}
+	paths := map[lockkeeper.Digest]string{}
+	wheels := 0
+	for i, a := range artifacts {
+		if a.Kind != registry.Wheel {
+			continue
+		}
+		wheels++
+		d := found[i].Digest
+		carriers[d] = append(carriers[d], a.Filename)
+		paths[d] = strings.Join(pathsOf(found[i].Files), ", ")
+	}
+	if len(carriers) < 2 {
+		return nil
+	}
+	var lines []string
+	for d, names := range carriers {
+		what := "none of it"
+		if d != "" {
+			what = paths[d]
+		}
+		slices.Sort(names)
+		if more := len(names) - maxWheels; more > 0 {
+			names = append(names[:maxWheels:maxWheels], fmt.Sprintf("%d more", more))
+		}
+		lines = append(lines, fmt.Sprintf("%d of %d wheels: %s (%s)", len(carriers[d]), wheels, what, strings.Join(names, ", ")))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func pathsOf(files []buildcode.File) []string {
+	var paths []string
+	for _, f := range files {
+		paths = append(paths, f.Path)
+	}
+	return paths
 }
 
 // neverBuilt reports whether installers take a wheel wherever they would take the
