@@ -21,43 +21,8 @@ type pair struct {
 	path     string
 	old, new *lockfile.Lockfile
 	routes   lockfile.Routes // of new
-	alike    map[string][]string
+	alike    *lookAlikes
 	above    []*lockfile.Lockfile // requirements files that draw this one in
-}
-
-// lookAlike is another name locked on either side that differs from name in
-// hyphens, underscores or case alone, "" if there is none. To Cargo these are
-// different packages; to a reviewer they look the same. PyPI's canonical names
-// cannot differ so.
-func (p pair) lookAlike(name string) string {
-	for _, other := range p.alike[folded(name)] {
-		if other != name {
-			return other
-		}
-	}
-	return ""
-}
-
-func folded(name string) string { return strings.ToLower(strings.ReplaceAll(name, "_", "-")) }
-
-// namesAlike lists the names of both sides by what they look like.
-func (p pair) namesAlike() map[string][]string {
-	alike := map[string][]string{}
-	seen := map[string]bool{}
-	for _, l := range []*lockfile.Lockfile{p.new, p.old} {
-		if l == nil || l.Format != lockfile.Cargo {
-			continue
-		}
-		for _, e := range l.Entries {
-			// Two are enough to tell of another one, whatever name is asked about.
-			key := folded(e.Package.Name)
-			if !seen[e.Package.Name] && len(alike[key]) < 2 {
-				seen[e.Package.Name] = true
-				alike[key] = append(alike[key], e.Package.Name)
-			}
-		}
-	}
-	return alike
 }
 
 func (p pair) newest() *lockfile.Lockfile {
@@ -169,7 +134,7 @@ func (s *Scanner) gather(ctx context.Context, in Input) (*gathered, error) {
 	}
 	g.pairs = joinMoves(g.pairs)
 	for i := range g.pairs {
-		g.pairs[i].alike = g.pairs[i].namesAlike()
+		g.pairs[i].alike = lookAlikesOf(g.pairs[i].new, g.pairs[i].old)
 	}
 	g.findings = append(g.findings, covers(in, differing, base, head)...)
 	return g, nil

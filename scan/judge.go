@@ -103,8 +103,8 @@ func (j *judgement) add(f policy.Finding) {
 	if f.Artifact == "" {
 		f.Artifact = lockedDigest(j.change.New)
 	}
-	if other := j.pair.lookAlike(f.Package.Name); other != "" {
-		f.Evidence = append(slices.Clip(f.Evidence), fmt.Sprintf("its name looks like %s, another package of this lockfile", other))
+	if like := j.pair.alike.like(f.Package.Name); like != "" {
+		f.Evidence = append(slices.Clip(f.Evidence), "its name "+like)
 	}
 	j.findings = append(j.findings, f)
 }
