@@ -121,7 +121,7 @@ func TestEveryRuleHasADefault(t *testing.T) {
 		mild, grave Level
 	}{
 		{BuildCodeAdded, SignOffLevel, SignOffLevel}, {BuildCodeChanged, WarnLevel, SignOffLevel}, {SourceBuild, WarnLevel, SignOffLevel},
-		{ReleaseTooNew, WarnLevel, WarnLevel}, {ChecksumChanged, BlockLevel, BlockLevel}, {ChecksumMismatch, BlockLevel, BlockLevel},
+		{ReleaseTooNew, WarnLevel, SignOffLevel}, {ChecksumChanged, BlockLevel, BlockLevel}, {ChecksumMismatch, BlockLevel, BlockLevel},
 		{Unverified, SignOffLevel, SignOffLevel}, {"a-rule-of-the-future", SignOffLevel, SignOffLevel},
 	} {
 		if mild, grave := test.rule.DefaultLevel(false), test.rule.DefaultLevel(true); mild != test.mild || grave != test.grave {
@@ -152,8 +152,8 @@ func TestParseMistakes(t *testing.T) {
 		{"[rules]\nrelease-too-new = 'warm'", `2:1: release-too-new: "warm" is no level, did you mean "warn"?; use "sign-off", "block", "warn" or "off"`},
 		{"[rules]\nrelease-too-new = true", `2:1: rules.release-too-new must be "sign-off", "block", "warn" or "off"`},
 		{"[rules.release-too-new]\ndays = 7", `1:1: rules.release-too-new must be "sign-off", "block", "warn" or "off", not a table`},
-		{"[rules.release-to-new-settings]\ndays = 7", `1:1: there are no settings "release-to-new-settings", did you mean "release-too-new-settings"?; known are edge-to-young-package-settings, release-too-new-settings`},
-		{"[rules.unverified-settings]", `1:1: there are no settings "unverified-settings"; known are edge-to-young-package-settings, release-too-new-settings`},
+		{"[rules.release-to-new-settings]\ndays = 7", `1:1: there are no settings "release-to-new-settings", did you mean "release-too-new-settings"?; known are edge-to-young-package-settings, release-too-new-settings, siblings-yanked-settings`},
+		{"[rules.unverified-settings]", `1:1: there are no settings "unverified-settings"; known are edge-to-young-package-settings, release-too-new-settings, siblings-yanked-settings`},
 		{"[rules.release-too-new-settings]\nday = 7", `2:1: unknown key "day" in rules.release-too-new-settings, did you mean "days"?; known here: days`},
 		{"[rules.release-too-new-settings]\ndays = -1", `2:1: rules.release-too-new-settings.days must be a whole number from 0 to 3650`},
 		{"[rules.release-too-new-settings]\ndays = '7'", `2:1: rules.release-too-new-settings.days must be a whole number from 0 to 3650`},

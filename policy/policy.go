@@ -28,6 +28,7 @@ const (
 	EdgeToYoungPackage  Rule = "edge-to-young-package"
 	ReleaseTooNew       Rule = "release-too-new"
 	ReleaseYanked       Rule = "release-yanked"
+	SiblingsYanked      Rule = "siblings-yanked"
 	ReleaseMissing      Rule = "release-missing"
 	SourceChanged       Rule = "source-changed"
 	ChecksumChanged     Rule = "checksum-changed"

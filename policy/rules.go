@@ -23,8 +23,9 @@ var defaults = []struct {
 	{PublisherChanged, SignOffLevel, SignOffLevel},
 	{PublisherDowngraded, SignOffLevel, SignOffLevel},
 	{EdgeToYoungPackage, SignOffLevel, SignOffLevel},
-	{ReleaseTooNew, WarnLevel, WarnLevel},
+	{ReleaseTooNew, SignOffLevel, WarnLevel},
 	{ReleaseYanked, SignOffLevel, SignOffLevel},
+	{SiblingsYanked, SignOffLevel, SignOffLevel},
 	{ReleaseMissing, SignOffLevel, SignOffLevel},
 	{SourceChanged, SignOffLevel, SignOffLevel},
 	{ChecksumChanged, BlockLevel, BlockLevel},
@@ -35,7 +36,7 @@ var defaults = []struct {
 
 // daysSettings are the rules that count days, and the days that they count where
 // the policy says nothing.
-var daysSettings = map[Rule]int{ReleaseTooNew: 7, EdgeToYoungPackage: 30}
+var daysSettings = map[Rule]int{ReleaseTooNew: 7, EdgeToYoungPackage: 30, SiblingsYanked: 30}
 
 // Rules lists every rule, in the order of the reference.
 func Rules() []Rule {

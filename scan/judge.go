@@ -184,7 +184,7 @@ func (j *judgement) judgeRelease(ctx context.Context) {
 	if !ok {
 		return
 	}
-	j.judgeTimes(release)
+	j.judgeTimes(project, release)
 	var before *registry.Release
 	if old := j.old(); old != nil {
 		before = project.Release(old.Package.Version)
@@ -268,26 +268,6 @@ func (j *judgement) replaced() bool {
 		kept = kept || slices.ContainsFunc(j.change.Old.Files, func(o lockfile.File) bool { return hashText(o) == hashText(f) })
 	}
 	return !kept && len(before) > 0
-}
-
-// judgeTimes looks at the release's age and whether it was taken back.
-func (j *judgement) judgeTimes(r *registry.Release) {
-	if j.change.Kind == lockfile.Altered {
-		return
-	}
-	if r.Yanked {
-		j.add(policy.Finding{Rule: policy.ReleaseYanked, Message: "was yanked by its publisher"})
-	}
-	if r.Published.IsZero() {
-		return
-	}
-	days := j.policy.Days(policy.ReleaseTooNew)
-	if age := j.now.Sub(r.Published); age < time.Duration(days)*24*time.Hour {
-		j.add(policy.Finding{
-			Rule:    policy.ReleaseTooNew,
-			Message: fmt.Sprintf("was published %s ago, less than %d days", ageText(age), days),
-		})
-	}
 }
 
 // ageText is a duration for people: its largest unit, rounded down.

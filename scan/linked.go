@@ -196,7 +196,6 @@ func (k *linkedLook) young(ctx context.Context, e *lockfile.Entry) (string, erro
 	if err != nil {
 		return "", err
 	}
-	day := 24 * time.Hour
 	if days := k.policy.Days(policy.EdgeToYoungPackage); first.IsZero() || k.now.Sub(first) < time.Duration(days)*day {
 		if first.IsZero() {
 			return "the registry does not tell its age", nil
