@@ -86,8 +86,8 @@ type PrincipalKind string
 // anything, itself included.
 const (
 	Unknown    PrincipalKind = ""
-	User       PrincipalKind = "user"   // a registry's user, by numeric id
-	Team       PrincipalKind = "team"   // a registry's team, by numeric id
+	User       PrincipalKind = "user"   // a registry's user: on crates.io by numeric id, on PyPI by name, which is never given to another
+	Team       PrincipalKind = "team"   // a registry's team by numeric id, PyPI's organisations by name
 	GitHubRepo PrincipalKind = "github" // trusted publishing from GitHub: owner/repo[/workflow]
 	GitLabPath PrincipalKind = "gitlab" // trusted publishing from GitLab: group/project[/workflow file]
 	Google     PrincipalKind = "google" // trusted publishing from Google Cloud: service account

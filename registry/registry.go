@@ -139,6 +139,24 @@ type Publication struct {
 	Published       time.Time
 }
 
+// Owners is what was seen of a package's owners over time. Registries keep no such
+// history, so it is made of looks: between two looks nothing is known.
+type Owners struct {
+	// First and Last are when the owners were looked at; zero: never.
+	First, Last time.Time
+	// Terms of owners, those who are owners still and those who were.
+	Terms []Term
+}
+
+// Term is the time in which somebody was seen to be an owner.
+type Term struct {
+	Owner lockkeeper.Principal
+	// Since is the look that saw them first, or what the registry said of it.
+	Since time.Time
+	// Gone is the look that did not see them any more; zero: an owner still.
+	Gone time.Time
+}
+
 // Blob is an artifact's bytes. Close it.
 type Blob struct {
 	io.ReaderAt
@@ -156,6 +174,9 @@ type Client interface {
 	// Publications says who published the given versions. A version that the
 	// registry says nothing about is left out of the answer.
 	Publications(ctx context.Context, name string, versions []string) ([]Publication, error)
+	// Owners lists who may publish releases of the package at this moment, by kind
+	// and id. ErrNotFound if there is no such package, or the registry does not tell.
+	Owners(ctx context.Context, name string) ([]lockkeeper.Principal, error)
 	// Open gives an artifact's bytes: downloaded whole and checked against
 	// a.Digest, or, for wheels above the client's limit, read by ranges.
 	Open(ctx context.Context, a Artifact) (*Blob, error)

@@ -26,6 +26,7 @@ type statement struct {
 	Deps      *[]string  `toml:"deps"`            // crates
 	Format    int        `toml:"format"`          // crates
 	Status    string     `toml:"status"`          // projects
+	Owners    *[]string  `toml:"owners"`          // names alone
 	Requires  *string    `toml:"requires-python"` // PyPI
 }
 
@@ -188,8 +189,14 @@ func splitFilename(name string) (project, version string, ok bool) {
 func (s *Server) add(st *statements, crates map[string]*Crate, files map[string]*File) error {
 	for key, what := range st.Crates {
 		name, version, ok := strings.Cut(key, "@")
+		if !ok && what.Owners != nil {
+			if err := s.stateOwners(lockkeeper.Cargo, name, *what.Owners); err != nil {
+				return fmt.Errorf("registry.toml: crate %q: %w", key, err)
+			}
+			continue
+		}
 		if !ok {
-			return fmt.Errorf("registry.toml: crate %q: want NAME@VERSION", key)
+			return fmt.Errorf("registry.toml: crate %q: want NAME@VERSION, or owners", key)
 		}
 		if crates[key] == nil {
 			crates[key] = &Crate{Name: name, Version: version}
@@ -237,8 +244,15 @@ func (s *Server) statePyPI(st *statements, files map[string]*File) error {
 					return fmt.Errorf("registry.toml: release %q: %w", key, err)
 				}
 			}
-		case what.Status != "":
-			s.SetStatus(key, what.Status)
+		case what.Status != "" || what.Owners != nil:
+			if what.Status != "" {
+				s.SetStatus(key, what.Status)
+			}
+			if what.Owners != nil {
+				if err := s.stateOwners(lockkeeper.PyPI, key, *what.Owners); err != nil {
+					return fmt.Errorf("registry.toml: project %q: %w", key, err)
+				}
+			}
 		default:
 			single = append(single, key)
 		}
@@ -257,9 +271,22 @@ func (s *Server) statePyPI(st *statements, files map[string]*File) error {
 	return nil
 }
 
+func (s *Server) stateOwners(eco lockkeeper.Ecosystem, name string, texts []string) error {
+	var owners []lockkeeper.Principal
+	for _, text := range texts {
+		p, err := parsePublisher(text)
+		if err != nil {
+			return err
+		}
+		owners = append(owners, p)
+	}
+	s.SetOwners(eco, name, owners)
+	return nil
+}
+
 func (st statement) ofCrate(c *Crate) error {
-	if st.Status != "" {
-		return errors.New("status is for PyPI's projects")
+	if st.Status != "" || st.Owners != nil {
+		return errors.New("status is for PyPI's projects, owners for a name without version")
 	}
 	var err error
 	st.common(&c.Published, &c.Yanked)
@@ -281,7 +308,7 @@ func (st statement) ofCrate(c *Crate) error {
 
 // ofFile does not know deps and format: they are a crate's.
 func (st statement) ofFile(f *File) error {
-	if st.Deps != nil || st.Format != 0 || st.Status != "" {
+	if st.Deps != nil || st.Format != 0 || st.Status != "" || st.Owners != nil {
 		return errors.New("only published, publisher, yanked and requires-python can be stated")
 	}
 	st.common(&f.Published, &f.Yanked)

@@ -21,8 +21,12 @@
 //	                                    # default: as Cargo.toml says. "name=package" is a rename
 //	format    = 2                       # "v" of the index line; default: left out
 //
+//	[crates.arrayref]
+//	owners    = ["user:52 alice", "team:7 github:example:core"] # default: the users who published
+//
 //	[pypi.litellm]
 //	status    = "quarantined"           # default: active
+//	owners    = ["user:alice"]          # by name; "team:NAME" is an organisation; default: nobody
 //
 //	[pypi."litellm@1.82.8"]
 //	published = 2026-03-24T08:30:00Z
@@ -110,6 +114,7 @@ type Server struct {
 	crates map[string][]*Crate
 	files  map[string][]*File // by normal project name
 	status map[string]string
+	owners map[string][]lockkeeper.Principal // by package id; those not stated published something
 	faults []*Fault
 
 	// Apart from mu, which handlers hold while they answer: a request is noted
@@ -121,7 +126,7 @@ type Server struct {
 // New returns an empty server that does not listen yet. It may be served by any
 // http.Server under the URL given to SetURL, or by Start.
 func New() *Server {
-	s := &Server{crates: map[string][]*Crate{}, files: map[string][]*File{}, status: map[string]string{}}
+	s := &Server{crates: map[string][]*Crate{}, files: map[string][]*File{}, status: map[string]string{}, owners: map[string][]lockkeeper.Principal{}}
 	s.routes()
 	return s
 }

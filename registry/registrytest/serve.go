@@ -26,7 +26,9 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("GET /static/crates/{name}/{file}", s.serveCrate)
 	s.mux.HandleFunc("GET /static/", forbidden)
 	s.mux.HandleFunc("GET /api/v1/crates/{name}/versions", s.serveVersions)
+	s.mux.HandleFunc("GET /api/v1/crates/{name}/owners", s.serveCrateOwners)
 	s.mux.HandleFunc("GET /python/simple/{name}/{$}", s.serveSimple)
+	s.mux.HandleFunc("GET /python/pypi/{name}/json", s.serveProject)
 	s.mux.HandleFunc("GET /python/pypi/{name}/{version}/json", s.serveRelease)
 	s.mux.HandleFunc("GET /python/integrity/{name}/{version}/{file}/provenance", s.serveProvenance)
 	s.mux.HandleFunc("GET /files/packages/{a}/{b}/{rest}/{file}", s.serveFile)
@@ -141,10 +143,12 @@ func (s *Server) serveCrate(w http.ResponseWriter, r *http.Request) {
 // contact is what the API looks for in a User-Agent.
 var contact = regexp.MustCompile(`\(.*[@.:].*\)`)
 
-func (s *Server) serveVersions(w http.ResponseWriter, r *http.Request) {
+// versions of the crate that the API is asked about; it has answered where there
+// are none.
+func (s *Server) versions(w http.ResponseWriter, r *http.Request) []*Crate {
 	if !contact.MatchString(r.UserAgent()) {
 		http.Error(w, "We require that all requests include a User-Agent header with a contact.", http.StatusForbidden)
-		return
+		return nil
 	}
 	s.mu.Lock()
 	all := slices.Clone(s.crates[strings.ToLower(r.PathValue("name"))])
@@ -153,6 +157,13 @@ func (s *Server) serveVersions(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusNotFound)
 		fmt.Fprintln(w, `{"errors":[{"detail":"crate does not exist"}]}`)
+	}
+	return all
+}
+
+func (s *Server) serveVersions(w http.ResponseWriter, r *http.Request) {
+	all := s.versions(w, r)
+	if len(all) == 0 {
 		return
 	}
 	slices.Reverse(all) // newest first
