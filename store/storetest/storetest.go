@@ -32,6 +32,9 @@ func Run(t *testing.T, open func(t testing.TB) *store.Store) {
 		"facts":                                  testFacts,
 		"handled":                                testHandled,
 		"repositories":                           testRepositories,
+		"owners":                                 testOwners,
+		"seeded owners":                          testSeedOwners,
+		"owners to be looked at":                 testStaleOwners,
 		"concurrent use":                         testConcurrent,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
