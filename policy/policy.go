@@ -25,6 +25,7 @@ const (
 	SourceBuild         Rule = "source-build"
 	PublisherChanged    Rule = "publisher-changed"
 	PublisherDowngraded Rule = "publisher-downgraded"
+	OwnersChanged       Rule = "owners-changed"
 	EdgeToYoungPackage  Rule = "edge-to-young-package"
 	ReleaseTooNew       Rule = "release-too-new"
 	ReleaseYanked       Rule = "release-yanked"
@@ -96,7 +97,7 @@ func (r Rule) Aspect() allowlist.Aspect {
 	switch r {
 	case BuildCodeAdded, BuildCodeGained, BuildCodeChanged, CapabilityGained, StartupHook, SourceBuild:
 		return allowlist.Code
-	case PublisherChanged, PublisherDowngraded:
+	case PublisherChanged, PublisherDowngraded, OwnersChanged:
 		return allowlist.People
 	}
 	return allowlist.Other

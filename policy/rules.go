@@ -22,6 +22,7 @@ var defaults = []struct {
 	{SourceBuild, SignOffLevel, WarnLevel},
 	{PublisherChanged, SignOffLevel, SignOffLevel},
 	{PublisherDowngraded, SignOffLevel, SignOffLevel},
+	{OwnersChanged, SignOffLevel, WarnLevel},
 	{EdgeToYoungPackage, SignOffLevel, SignOffLevel},
 	{ReleaseTooNew, SignOffLevel, WarnLevel},
 	{ReleaseYanked, SignOffLevel, SignOffLevel},
@@ -36,7 +37,7 @@ var defaults = []struct {
 
 // daysSettings are the rules that count days, and the days that they count where
 // the policy says nothing.
-var daysSettings = map[Rule]int{ReleaseTooNew: 7, EdgeToYoungPackage: 30, SiblingsYanked: 30}
+var daysSettings = map[Rule]int{ReleaseTooNew: 7, EdgeToYoungPackage: 30, SiblingsYanked: 30, OwnersChanged: 90}
 
 // Rules lists every rule, in the order of the reference.
 func Rules() []Rule {

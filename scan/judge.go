@@ -26,6 +26,7 @@ type judgement struct {
 	findings []policy.Finding
 	retry    bool
 
+	publisher lockkeeper.Principal // of the new release
 	// Of a crate: what was looked at, for the look at what is linked into build code.
 	client                registry.Client
 	artifact, oldArtifact *registry.Artifact
@@ -191,6 +192,7 @@ func (j *judgement) judgeRelease(ctx context.Context) {
 	}
 	j.judgeCode(ctx, client, artifacts, before)
 	j.judgePeople(ctx, client, project, release)
+	j.judgeOwners(ctx, client, project)
 	j.judgeEdges(ctx, client)
 }
 

@@ -34,6 +34,7 @@ func (j *judgement) judgePeople(ctx context.Context, client registry.Client, pro
 		return
 	}
 	now, before := sortPublications(publications, release.Package.Version, earlier)
+	j.publisher = now.Publisher
 	j.row.Publisher = now.Publisher.String()
 	if now.Publisher.Login != "" {
 		j.row.Publisher += " (" + now.Publisher.Login + ")"

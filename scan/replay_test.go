@@ -135,7 +135,7 @@ func newScanner(t testing.TB, text []byte) (*registrytest.Server, *scan.Scanner)
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { server.Close() })
-	plumbing := fetch.Config{Version: "test", Contact: "test@example.invalid", CacheDir: t.TempDir(), RetryWaitMin: time.Millisecond, RetryWaitMax: 2 * time.Millisecond}
+	plumbing := fetch.Config{Version: "test", Contact: "test@example.invalid", CacheDir: t.TempDir(), RetryWaitMin: time.Millisecond, RetryWaitMax: 2 * time.Millisecond, Remember: -1}
 	crates, err := cratesio.New(cratesio.Config{Index: server.Index(), Static: server.Static(), API: server.API(), Budget: unlimited{}, Fetch: plumbing})
 	if err != nil {
 		t.Fatal(err)

@@ -44,6 +44,8 @@ type Scanner struct {
 	Registries map[lockkeeper.Ecosystem]registry.Client
 	// Facts may be nil: then every archive is analysed again.
 	Facts Facts
+	// Owners may be nil: then nothing is said of owners who came or went.
+	Owners Owners
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Parallel bounds how many changes are looked at together; 0 means 8.
@@ -112,6 +114,9 @@ func (s *Scanner) Run(ctx context.Context, in Input) (*Result, error) {
 	}
 	found, err := s.gather(ctx, in)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.watchOwners(ctx, found.pairs); err != nil {
 		return nil, err
 	}
 	result := &Result{Base: in.BaseName, Head: in.HeadName, Findings: found.findings, Touched: found.touched}

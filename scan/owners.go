@@ -1,0 +1,142 @@
+package scan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/lockfile"
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/registry"
+)
+
+// Owners remembers who owned packages when, since registries do not tell.
+type Owners interface {
+	// Owners gives what is known of the package with that id, "cargo/ring".
+	Owners(ctx context.Context, id string) (registry.Owners, error)
+	// PutOwners records a look and gives what is known after it.
+	PutOwners(ctx context.Context, id string, owners []lockkeeper.Principal, at time.Time) (registry.Owners, error)
+	// WatchOwners notes that packages are in use, so that they are looked at from
+	// time to time.
+	WatchOwners(ctx context.Context, ids []string, at time.Time) error
+}
+
+// freshOwners is how long a look at owners is good for a scan. Each costs one of
+// the requests that crates.io allows once a second.
+const freshOwners = 6 * time.Hour
+
+// LookAtOwners asks the registry who owns a package now and records it. A registry
+// that does not tell, or has no such package, is no error.
+func LookAtOwners(ctx context.Context, client registry.Client, owners Owners, p lockkeeper.Package, at time.Time) (registry.Owners, error) {
+	present, err := client.Owners(ctx, p.Name)
+	if errors.Is(err, registry.ErrNotFound) {
+		return registry.Owners{}, nil
+	}
+	if err != nil {
+		return registry.Owners{}, err
+	}
+	return owners.PutOwners(ctx, p.ID(), present, at)
+}
+
+// judgeOwners finds owners who came since Lockkeeper first looked at the package,
+// and packages that were deleted and made again under the same name.
+func (j *judgement) judgeOwners(ctx context.Context, client registry.Client, project *registry.Project) {
+	if j.scanner.Owners == nil || j.change.Kind == lockfile.Altered {
+		return
+	}
+	id := j.change.New.Package.ID()
+	known, err := j.scanner.Owners.Owners(ctx, id)
+	if err == nil && j.now.Sub(known.Last) > freshOwners {
+		seen := known.First
+		known, err = LookAtOwners(ctx, client, j.scanner.Owners, j.change.New.Package, j.now)
+		if seen.IsZero() && err == nil {
+			return // nothing to compare with; from now on there is
+		}
+	}
+	if err != nil {
+		j.trouble("could not be asked for its owners", "owners", err)
+		return
+	}
+	if first := project.First(); !known.First.IsZero() && first.After(known.First) {
+		j.add(policy.Finding{
+			Rule: policy.OwnersChanged, Grave: true, Subject: "made again " + first.UTC().Format(time.RFC3339),
+			Message:  "was deleted and made again: what was known of its owners and publishers is about another package of this name",
+			Evidence: []string{"its oldest release is of " + dateText(first) + ", but it was in use on " + dateText(known.First)},
+		})
+	}
+	j.newOwners(known)
+}
+
+// newOwners reports each owner who came lately, and losses alone as one.
+func (j *judgement) newOwners(known registry.Owners) {
+	lately := j.now.Add(-time.Duration(j.policy.Days(policy.OwnersChanged)) * day)
+	var came, went []registry.Term
+	for _, t := range known.Terms {
+		// Who comes back, or was there at the first look, is not new.
+		others := slices.ContainsFunc(known.Terms, func(o registry.Term) bool { return o != t && o.Owner.Is(t.Owner) })
+		switch {
+		case others:
+		case t.Gone.After(lately):
+			went = append(went, t)
+		case t.Gone.IsZero() && t.Since.After(lately) && !t.Since.Equal(known.First):
+			came = append(came, t)
+		}
+	}
+	var evidence []string
+	for _, t := range went {
+		evidence = append(evidence, fmt.Sprintf("no owner any more: %s, last seen before %s", personText(t.Owner), dateText(t.Gone)))
+	}
+	for _, t := range came {
+		f := policy.Finding{
+			Rule: policy.OwnersChanged, Publisher: t.Owner,
+			Message:  fmt.Sprintf("has a new owner, %s", personText(t.Owner)),
+			Evidence: append([]string{fmt.Sprintf("an owner since %s", dateText(t.Since))}, evidence...),
+		}
+		if t.Owner.Is(j.publisher) {
+			f.Grave = true
+			f.Message += ", who published this release"
+		}
+		// Who published it as nobody before them did is asked about already.
+		if i := slices.IndexFunc(j.findings, func(o policy.Finding) bool { return o.Rule == policy.PublisherChanged && o.Publisher.Is(t.Owner) }); i >= 0 {
+			j.findings[i].Evidence = append(slices.Clip(j.findings[i].Evidence), f.Evidence...)
+			continue
+		}
+		j.add(f)
+	}
+	if len(came) == 0 && len(went) > 0 {
+		names := make([]string, len(went))
+		for i, t := range went {
+			names[i] = personText(t.Owner)
+		}
+		j.add(policy.Finding{
+			Rule: policy.OwnersChanged, Subject: "gone " + strings.Join(names, " "), Evidence: evidence,
+			Message: "lost an owner: " + strings.Join(names, ", "),
+		})
+	}
+}
+
+func dateText(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
+
+// watchOwners notes which packages of the registries are in use.
+func (s *Scanner) watchOwners(ctx context.Context, pairs []pair) error {
+	if s.Owners == nil {
+		return nil
+	}
+	var ids []string
+	for _, p := range pairs {
+		if p.new == nil {
+			continue
+		}
+		for _, e := range p.new.Entries {
+			if e.Source.Public() && s.Registries[e.Package.Ecosystem] != nil {
+				ids = append(ids, e.Package.ID())
+			}
+		}
+	}
+	slices.Sort(ids)
+	return s.Owners.WatchOwners(ctx, slices.Compact(ids), s.now())
+}
