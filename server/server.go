@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -41,6 +42,9 @@ type Config struct {
 type Server struct {
 	cfg   Config
 	queue *queue.Queue
+
+	looking sync.WaitGroup // the looks at owners
+	rest    func()         // ends them
 }
 
 // New prepares a server; Start begins to work.
@@ -64,10 +68,24 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 }
 
 // Start begins to do jobs, those that an earlier process left included.
-func (s *Server) Start(ctx context.Context) error { return s.queue.Start(ctx) }
+func (s *Server) Start(ctx context.Context) error {
+	if err := s.queue.Start(ctx); err != nil {
+		return err
+	}
+	looks, rest := context.WithCancel(s.cfg.Log.WithContext(ctx))
+	s.rest = rest
+	s.looking.Go(func() { s.lookAtOwners(looks) })
+	return nil
+}
 
 // Stop finishes the jobs at hand, or puts them back when ctx ends before.
-func (s *Server) Stop(ctx context.Context) error { return s.queue.Stop(ctx) }
+func (s *Server) Stop(ctx context.Context) error {
+	if s.rest != nil {
+		s.rest()
+		s.looking.Wait()
+	}
+	return s.queue.Stop(ctx)
+}
 
 // Idle reports whether no job waits or runs.
 func (s *Server) Idle(ctx context.Context) (bool, error) {

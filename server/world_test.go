@@ -166,7 +166,7 @@ func (w *world) start() {
 	must(t, err)
 	w.server, err = server.New(context.Background(), server.Config{
 		WebhookSecret: secret, App: app, Store: w.store, Log: zerolog.New(w.log).Level(zerolog.TraceLevel),
-		Scanner: &scan.Scanner{Registries: map[lockkeeper.Ecosystem]registry.Client{lockkeeper.Cargo: client}, Facts: w.store},
+		Scanner: &scan.Scanner{Registries: map[lockkeeper.Ecosystem]registry.Client{lockkeeper.Cargo: client}, Facts: w.store, Owners: w.store},
 	})
 	must(t, err)
 	must(t, w.server.Start(context.Background()))

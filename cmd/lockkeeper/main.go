@@ -37,6 +37,7 @@ type cli struct {
 	Diff    diffCmd    `cmd:"" help:"Judge the difference of two lockfiles."`
 	Allow   allowCmd   `cmd:"" help:"Read and extend the allowlist."`
 	Policy  policyCmd  `cmd:"" help:"Check the policy and the allowlist for mistakes."`
+	Owners  ownersCmd  `cmd:"" help:"Give the server a start with the history of owners."`
 	Serve   serveCmd   `cmd:"" help:"Run the GitHub App."`
 	Demo    demoCmd    `cmd:"" help:"Show the whole thing on this machine, without network."`
 	Version versionCmd `cmd:"" help:"Print the version."`

@@ -82,7 +82,7 @@ func newServer(ctx context.Context, cfg *config.Config, db *store.Store, log zer
 	if err != nil {
 		return nil, err
 	}
-	scanner.Facts = db
+	scanner.Facts, scanner.Owners = db, db
 	return server.New(ctx, server.Config{
 		WebhookSecret: cfg.GitHub.WebhookSecret.Reveal(), App: app, Store: db, Scanner: scanner, Log: log,
 	})
