@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/registry/registrytest"
@@ -33,7 +34,7 @@ func TestOwnersAreLookedAt(t *testing.T) {
 	}
 
 	w.registry.SetOwners(lockkeeper.Cargo, "quiet", []lockkeeper.Principal{keeper, stranger})
-	if _, err := w.store.PutOwners(t.Context(), "cargo/quiet", []lockkeeper.Principal{keeper, stranger}, known.Last.Add(1)); err != nil {
+	if _, err := w.store.PutOwners(t.Context(), "cargo/quiet", []lockkeeper.Principal{keeper, stranger}, known.Last.Add(time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	update := w.open(map[string]string{"Cargo.lock": w.lock("quiet@1.0.1")})
