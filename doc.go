@@ -15,8 +15,9 @@
 //     lockfile/formats knows them all; lockfile/guard reads the settings beside
 //     them that alter what they mean.
 //   - registry, with registry/cratesio and registry/pypi, says who published a
-//     release, when, and of which files it consists. registry/registrytest
-//     serves the same formats on loopback.
+//     release, when, and of which files it consists, and who owns the package.
+//     registry/advisory knows which releases are malicious. registry/registrytest
+//     serves the registries' formats on loopback.
 //   - archive opens those files: bounded, checked against the lockfile's digest,
 //     never run.
 //   - buildcode, with buildcode/rust and buildcode/python, finds in an archive

@@ -30,8 +30,10 @@ type Config struct {
 	Store    Store    `toml:"store"`
 	CratesIO CratesIO `toml:"cratesio"`
 	PyPI     PyPI     `toml:"pypi"`
-	Cache    Cache    `toml:"cache"`
-	Log      Log      `toml:"log"`
+	// Advisories say which releases are malicious.
+	Advisories Advisories `toml:"advisories"`
+	Cache      Cache      `toml:"cache"`
+	Log        Log        `toml:"log"`
 
 	// Notes are sentences to log at start: variables that replaced settings of the
 	// file, and variables that look like settings but are none.
@@ -109,6 +111,19 @@ type PyPI struct {
 	// Files is the base URL of the archives. Default: the public one.
 	// Example: "https://files.example.invalid".
 	Files string `toml:"files"`
+}
+
+// Advisories is where records about malicious packages come from. Without either
+// key the rule known-malicious finds nothing.
+type Advisories struct {
+	// Dir is a directory with records that somebody keeps up to date: OSV's as *.json
+	// or as its all.zip, and a checkout of RustSec's advisory-db. It is read again
+	// every hour. Default: none. Example: "/var/lib/advisories".
+	Dir string `toml:"dir"`
+	// Source is the base URL of a mirror of OSV's archives, below which
+	// "crates.io/all.zip" and "PyPI/all.zip" lie. They are fetched every hour if they
+	// changed. Default: none. Example: "https://osv.example.invalid".
+	Source string `toml:"source"`
 }
 
 // Cache is what may be lost.

@@ -70,6 +70,9 @@ api = "https://3.example.invalid"
 [pypi]
 pypi = "https://4.example.invalid"
 files = "https://5.example.invalid"
+[advisories]
+dir = "d"
+source = "https://6.example.invalid"
 [cache]
 dir = "c"
 [log]
@@ -82,11 +85,12 @@ format = "console"
 			APIURL: "https://github.example.invalid/api/v3", WebURL: "https://github.example.invalid", AppID: 7,
 			PrivateKey: NewSecret("KEY"), WebhookSecret: NewSecret(hidden), WebhookSecretFile: "hook",
 		},
-		Store:    Store{"a.db"},
-		CratesIO: CratesIO{"https://1.example.invalid", "https://2.example.invalid", "https://3.example.invalid"},
-		PyPI:     PyPI{"https://4.example.invalid", "https://5.example.invalid"},
-		Cache:    Cache{"c"},
-		Log:      Log{"debug", "console"},
+		Store:      Store{"a.db"},
+		CratesIO:   CratesIO{"https://1.example.invalid", "https://2.example.invalid", "https://3.example.invalid"},
+		PyPI:       PyPI{"https://4.example.invalid", "https://5.example.invalid"},
+		Advisories: Advisories{"d", "https://6.example.invalid"},
+		Cache:      Cache{"c"},
+		Log:        Log{"debug", "console"},
 	}
 	if diff := cmp.Diff(want, got, reveal); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -21,7 +21,7 @@ func (c *Config) Validate() error {
 		c.GitHub.validate(),
 		notEmpty("store", "path", c.Store.Path),
 		c.CratesIO.validate(),
-		c.PyPI.validate(),
+		c.PyPI.validate(), c.Advisories.validate(),
 		notEmpty("cache", "dir", c.Cache.Dir),
 		c.Log.validate(),
 	)
@@ -88,6 +88,8 @@ func (c CratesIO) validate() error {
 func (p PyPI) validate() error {
 	return errors.Join(checkURL("pypi", "pypi", p.PyPI), checkURL("pypi", "files", p.Files))
 }
+
+func (a Advisories) validate() error { return checkURL("advisories", "source", a.Source) }
 
 func (l Log) validate() error {
 	return errors.Join(

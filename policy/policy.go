@@ -34,6 +34,7 @@ const (
 	SourceChanged       Rule = "source-changed"
 	ChecksumChanged     Rule = "checksum-changed"
 	ChecksumMismatch    Rule = "checksum-mismatch"
+	KnownMalicious      Rule = "known-malicious"
 	GuardChanged        Rule = "guard-changed"
 	Unverified          Rule = "unverified"
 )

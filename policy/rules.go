@@ -31,6 +31,7 @@ var defaults = []struct {
 	{SourceChanged, SignOffLevel, SignOffLevel},
 	{ChecksumChanged, BlockLevel, BlockLevel},
 	{ChecksumMismatch, BlockLevel, BlockLevel},
+	{KnownMalicious, BlockLevel, BlockLevel},
 	{GuardChanged, SignOffLevel, SignOffLevel},
 	{Unverified, SignOffLevel, SignOffLevel},
 }

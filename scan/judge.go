@@ -41,6 +41,7 @@ func (j *judgement) run(ctx context.Context) {
 	if c.Kind == lockfile.Removed {
 		return
 	}
+	j.judgeAdvisories()
 	// Within the repository a package may move: its code is in plain sight.
 	if c.Kind == lockfile.Moved && (c.Old.Source.Kind != lockfile.Path || c.New.Source.Kind != lockfile.Path) {
 		j.add(policy.Finding{
@@ -67,6 +68,20 @@ func (j *judgement) run(ctx context.Context) {
 	default:
 		j.unverified(fmt.Sprintf("comes from %s, which is not read", src), "source "+sourceText(src),
 			"only packages from a registry are analysed")
+	}
+}
+
+// judgeAdvisories reports what is known to be malicious. A package of a registry of
+// one's own is another one, whatever its name.
+func (j *judgement) judgeAdvisories() {
+	p := j.change.New.Package
+	if j.scanner.Advisories == nil || !j.change.New.Source.Public() || p.Version == "" {
+		return
+	}
+	for _, a := range j.scanner.Advisories.Naming(p) {
+		j.add(policy.Finding{
+			Rule: policy.KnownMalicious, Subject: a.ID, Message: "is malicious, says the advisory " + a.ID, Evidence: []string{a.ID + ": " + a.Summary},
+		})
 	}
 }
 

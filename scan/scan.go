@@ -19,6 +19,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/lockfile"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/registry"
+	"github.com/lockkeeper/lockkeeper/registry/advisory"
 )
 
 // Tree is one revision of a repository.
@@ -37,6 +38,11 @@ type Facts interface {
 	PutFact(ctx context.Context, key string, value []byte) error
 }
 
+// Advisories know of malicious releases, without asking anybody.
+type Advisories interface {
+	Naming(p lockkeeper.Package) []advisory.Advisory
+}
+
 // Scanner holds what every scan needs. It is safe for concurrent use.
 type Scanner struct {
 	// Registries answer for their ecosystem's public registry. An ecosystem
@@ -44,6 +50,8 @@ type Scanner struct {
 	Registries map[lockkeeper.Ecosystem]registry.Client
 	// Facts may be nil: then every archive is analysed again.
 	Facts Facts
+	// Advisories may be nil: then nothing is known to be malicious.
+	Advisories Advisories
 	// Owners may be nil: then nothing is said of owners who came or went.
 	Owners Owners
 	// Now is the clock; nil means time.Now.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/github"
 	"github.com/lockkeeper/lockkeeper/queue"
+	"github.com/lockkeeper/lockkeeper/registry/advisory"
 	"github.com/lockkeeper/lockkeeper/scan"
 	"github.com/lockkeeper/lockkeeper/store"
 )
@@ -32,6 +33,10 @@ type Config struct {
 	Store         *store.Store
 	Scanner       *scan.Scanner
 	Log           zerolog.Logger
+	// LoadAdvisories reads the list that Advisories is to hold, every hour. Both may be
+	// nil: then nothing is known to be malicious.
+	LoadAdvisories func(context.Context) (*advisory.List, error)
+	Advisories     *advisory.Current
 	// Workers is how many jobs are done at once; 0 means 8.
 	Workers int
 	// Now is the clock; nil means time.Now.
@@ -43,8 +48,8 @@ type Server struct {
 	cfg   Config
 	queue *queue.Queue
 
-	looking sync.WaitGroup // the looks at owners
-	rest    func()         // ends them
+	background sync.WaitGroup // looks at owners, refreshes of advisories
+	rest       func()         // ends them
 }
 
 // New prepares a server; Start begins to work.
@@ -72,9 +77,12 @@ func (s *Server) Start(ctx context.Context) error {
 	if err := s.queue.Start(ctx); err != nil {
 		return err
 	}
-	looks, rest := context.WithCancel(s.cfg.Log.WithContext(ctx))
+	background, rest := context.WithCancel(s.cfg.Log.WithContext(ctx))
 	s.rest = rest
-	s.looking.Go(func() { s.lookAtOwners(looks) })
+	s.background.Go(func() { s.lookAtOwners(background) })
+	if s.cfg.LoadAdvisories != nil && s.cfg.Advisories != nil {
+		s.background.Go(func() { s.refreshAdvisories(background) })
+	}
 	return nil
 }
 
@@ -82,7 +90,7 @@ func (s *Server) Start(ctx context.Context) error {
 func (s *Server) Stop(ctx context.Context) error {
 	if s.rest != nil {
 		s.rest()
-		s.looking.Wait()
+		s.background.Wait()
 	}
 	return s.queue.Stop(ctx)
 }

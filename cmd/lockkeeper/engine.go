@@ -11,6 +11,7 @@ import (
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/config"
 	"github.com/lockkeeper/lockkeeper/registry"
+	"github.com/lockkeeper/lockkeeper/registry/advisory/mirror"
 	"github.com/lockkeeper/lockkeeper/registry/cratesio"
 	"github.com/lockkeeper/lockkeeper/registry/fetch"
 	"github.com/lockkeeper/lockkeeper/registry/pypi"
@@ -38,6 +39,15 @@ func (f engineFlags) scanner(p *process) (*scan.Scanner, error) {
 		return nil, err
 	}
 	s.Facts = dirFacts(filepath.Join(cfg.Cache.Dir, "facts"))
+	source, err := advisories(cfg)
+	if err != nil || source == nil {
+		return s, err
+	}
+	list, err := source.Load(p.ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.Advisories = list
 	return s, nil
 }
 
@@ -52,22 +62,43 @@ func userCache(p *process) (string, error) {
 	return filepath.Join(dir, "lockkeeper"), nil
 }
 
+// plumbing is how requests are made whose answers are kept in a cache of that name.
+func plumbing(cfg *config.Config, cache string) fetch.Config {
+	c := fetch.Config{Version: versionText(), Contact: cfg.Server.Contact}
+	if cfg.Cache.Dir != "" {
+		c.CacheDir = filepath.Join(cfg.Cache.Dir, cache)
+	}
+	return c
+}
+
+// advisories are where records about malicious packages come from, nil if from
+// nowhere.
+func advisories(cfg *config.Config) (*mirror.Source, error) {
+	a := &mirror.Source{Dir: cfg.Advisories.Dir}
+	if cfg.Advisories.Source != "" {
+		var err error
+		if a.Mirror, err = fetch.Base(cfg.Advisories.Source); err != nil {
+			return nil, err
+		}
+		if a.Fetch, err = fetch.New(plumbing(cfg, "advisories"), a.Mirror); err != nil {
+			return nil, err
+		}
+	}
+	if a.Dir == "" && a.Mirror == "" {
+		return nil, nil
+	}
+	return a, nil
+}
+
 // newScanner wires the registries' clients into a scanner.
 func newScanner(cfg *config.Config) (*scan.Scanner, error) {
-	plumbing := func(cache string) fetch.Config {
-		c := fetch.Config{Version: versionText(), Contact: cfg.Server.Contact}
-		if cfg.Cache.Dir != "" {
-			c.CacheDir = filepath.Join(cfg.Cache.Dir, cache)
-		}
-		return c
-	}
 	crates, err := cratesio.New(cratesio.Config{
-		Index: cfg.CratesIO.Index, Static: cfg.CratesIO.Static, API: cfg.CratesIO.API, Fetch: plumbing("cratesio"),
+		Index: cfg.CratesIO.Index, Static: cfg.CratesIO.Static, API: cfg.CratesIO.API, Fetch: plumbing(cfg, "cratesio"),
 	})
 	if err != nil {
 		return nil, err
 	}
-	python, err := pypi.New(pypi.Config{PyPI: cfg.PyPI.PyPI, Files: cfg.PyPI.Files, Fetch: plumbing("pypi")})
+	python, err := pypi.New(pypi.Config{PyPI: cfg.PyPI.PyPI, Files: cfg.PyPI.Files, Fetch: plumbing(cfg, "pypi")})
 	if err != nil {
 		return nil, err
 	}

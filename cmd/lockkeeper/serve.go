@@ -14,6 +14,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/config"
 	"github.com/lockkeeper/lockkeeper/github"
+	"github.com/lockkeeper/lockkeeper/registry/advisory"
 	"github.com/lockkeeper/lockkeeper/server"
 	"github.com/lockkeeper/lockkeeper/store"
 )
@@ -83,9 +84,16 @@ func newServer(ctx context.Context, cfg *config.Config, db *store.Store, log zer
 		return nil, err
 	}
 	scanner.Facts, scanner.Owners = db, db
-	return server.New(ctx, server.Config{
-		WebhookSecret: cfg.GitHub.WebhookSecret.Reveal(), App: app, Store: db, Scanner: scanner, Log: log,
-	})
+	c := server.Config{WebhookSecret: cfg.GitHub.WebhookSecret.Reveal(), App: app, Store: db, Scanner: scanner, Log: log}
+	source, err := advisories(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if source != nil {
+		c.LoadAdvisories, c.Advisories = source.Load, &advisory.Current{}
+		scanner.Advisories = c.Advisories
+	}
+	return server.New(ctx, c)
 }
 
 // serve answers requests until ctx ends, then lets requests and jobs finish.
