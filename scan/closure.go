@@ -65,8 +65,8 @@ func closureOf(l *lockfile.Lockfile, roles map[int]role) closure {
 // has reports whether entry i is linked into build code.
 func (c closure) has(i int) bool { return c.root[i] >= 0 }
 
-// way says by what way entry i is linked into which build code: "the build script
-// of ring: cc -> jobserver -> libc".
+// way says into which build code entry i is linked and by what way: "the build
+// script of ring by way of cc -> jobserver -> libc".
 func (c closure) way(i int) string {
 	var way []int
 	for at := i; at >= 0; at = c.previous[at] {
@@ -74,7 +74,10 @@ func (c closure) way(i int) string {
 	}
 	slices.Reverse(way)
 	names := shortened(len(way), func(i int) string { return c.lockfile.Entries[way[i]].Package.Name })
-	return fmt.Sprintf("%s: %s", c.into(i), strings.Join(names, " -> "))
+	if len(names) == 1 {
+		return c.into(i)
+	}
+	return fmt.Sprintf("%s by way of %s", c.into(i), strings.Join(names, " -> "))
 }
 
 // into names the build code that entry i is linked into.

@@ -170,8 +170,7 @@ func (k *linkedLook) entered(ctx context.Context, i int) {
 	e := &k.pair.new.Entries[i]
 	f := policy.Finding{
 		Rule: policy.BuildPathEntered, Subject: "linked into build code",
-		Message:  "is now linked into " + k.new.into(i),
-		Evidence: []string{"by way of " + k.new.way(i)},
+		Message: "is now linked into " + k.new.way(i),
 	}
 	if e.Source.Public() {
 		youth, err := k.young(ctx, e)
@@ -245,8 +244,7 @@ func (k *linkedLook) library(ctx context.Context, i int, j *judgement) {
 	}
 	f := policy.Finding{
 		Rule: policy.CapabilityGained, Grave: true, Code: codeOf(&now, &old), Subject: "library",
-		Message:  fmt.Sprintf("is linked into %s, and its own code can now do more: %s", k.new.into(i), joinCapabilities(gained)),
-		Evidence: []string{"by way of " + k.new.way(i)},
+		Message: fmt.Sprintf("is linked into %s, and its own code can now do more: %s", k.new.way(i), joinCapabilities(gained)),
 	}
 	f.Code.Gained = gained
 	k.add(i, f)

@@ -106,19 +106,19 @@ func TestLinkedIntoBuildCode(t *testing.T) {
 	}{
 		"a registry package's build script": {
 			"[package]\nname = \"app\"\n", "native-sys libc",
-			[]string{"build-path-entered libc: is now linked into the build script of native-sys (by way of the build script of native-sys: cc -> jobserver -> libc) grave false"},
+			[]string{"build-path-entered libc: is now linked into the build script of native-sys by way of cc -> jobserver -> libc () grave false"},
 		},
 		"the repository's own build script": {
 			"[package]\nname = \"app\"\n[target.'cfg(unix)'.build-dependencies]\ncc = \"1\"\n", "cc libc",
-			[]string{"build-path-entered libc: is now linked into this repository's own build script app (by way of this repository's own build script app: cc -> jobserver -> libc) grave false"},
+			[]string{"build-path-entered libc: is now linked into this repository's own build script app by way of cc -> jobserver -> libc () grave false"},
 		},
 		"renamed in the workspace": {
 			"[package]\nname = \"app\"\n[build-dependencies]\ncompiler.workspace = true\n[workspace.dependencies]\ncompiler = { package = \"cc\", version = \"1\" }\n", "cc libc",
-			[]string{"build-path-entered libc: is now linked into this repository's own build script app (by way of this repository's own build script app: cc -> jobserver -> libc) grave false"},
+			[]string{"build-path-entered libc: is now linked into this repository's own build script app by way of cc -> jobserver -> libc () grave false"},
 		},
 		"the repository's own macro": {
 			"[package]\nname = \"app\"\n[lib]\nproc-macro = true\n", "cc",
-			[]string{"build-path-entered libc: is now linked into this repository's own procedural macro app (by way of this repository's own procedural macro app: cc -> jobserver -> libc) grave false"},
+			[]string{"build-path-entered libc: is now linked into this repository's own procedural macro app by way of cc -> jobserver -> libc () grave false"},
 		},
 		"linked before": {"[package]\nname = \"app\"\n[build-dependencies]\ncc = \"1\"\nlibc = \"1\"\n", "cc libc", nil},
 		"at run time":   {"[package]\nname = \"app\"\n[dependencies]\ncc = \"1\"\n", "cc libc", nil},
