@@ -26,7 +26,8 @@ type judgement struct {
 	findings []policy.Finding
 	retry    bool
 
-	publisher lockkeeper.Principal // of the new release
+	publisher lockkeeper.Principal   // of the new release
+	earlier   []lockkeeper.Principal // of releases before
 	// Of a crate: what was looked at, for the look at what is linked into build code.
 	client                registry.Client
 	artifact, oldArtifact *registry.Artifact

@@ -183,3 +183,37 @@ func TestSeededOwners(t *testing.T) {
 	found, _ := w.update("1.0.0", "1.0.1")
 	w.want(found, "owners-changed a: has a new owner, user:2 (stranger) (an owner since 2026-03-01 00:00) grave false")
 }
+
+// TestLookAlikePublishers: dtolney is not dtolnay, who owns another package of the
+// lockfile.
+func TestLookAlikePublishers(t *testing.T) {
+	text := "-- registry.toml --\n[crates.\"known@1.0.0\"]\npublished = 2024-01-01T00:00:00Z\npublisher = \"user:1 dtolnay\"\n[crates.\"fresh@1.0.0\"]\npublished = 2026-04-30T00:00:00Z\npublisher = \"user:2 dtolney\"\n" +
+		plainCrate("known", "1.0.0") + plainCrate("fresh", "1.0.0")
+	server, scanner := newScanner(t, []byte(text))
+	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "lockkeeper.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	scanner.Owners = db
+	scanner.Now = func() time.Time { return time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC) }
+	look := time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
+	if _, err := db.PutOwners(t.Context(), "cargo/known", []lockkeeper.Principal{{Kind: lockkeeper.User, ID: "1", Login: "dtolnay"}}, look); err != nil {
+		t.Fatal(err)
+	}
+	tree := func(lines ...string) memoryTree {
+		text, err := server.Expand(string(crateLock(lines...)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return memoryTree{"Cargo.lock": []byte(text)}
+	}
+	result, err := scanner.Run(t.Context(), scan.Input{Base: tree("app 0.1.0: known", "known 1.0.0"), Head: tree("app 0.1.0: known fresh", "known 1.0.0", "fresh 1.0.0")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := said(result, policy.ReleaseTooNew)
+	if len(found) != 1 || !strings.Contains(found[0], "its publisher user:2 (dtolney) is not user:1 (dtolnay), who is known from other packages of this lockfile") {
+		t.Errorf("found %q", found)
+	}
+}

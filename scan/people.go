@@ -39,6 +39,11 @@ func (j *judgement) judgePeople(ctx context.Context, client registry.Client, pro
 	if now.Publisher.Login != "" {
 		j.row.Publisher += " (" + now.Publisher.Login + ")"
 	}
+	for _, p := range before {
+		if !slices.Contains(j.earlier, p.Publisher) {
+			j.earlier = append(j.earlier, p.Publisher)
+		}
+	}
 	if len(before) == 0 || j.change.Kind == lockfile.Added {
 		return
 	}

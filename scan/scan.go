@@ -153,21 +153,28 @@ func (s *Scanner) Run(ctx context.Context, in Input) (*Result, error) {
 	if err := s.judgeAll(ctx, jobs, in.Progress); err != nil {
 		return nil, err
 	}
+	for i, pair := range found.pairs {
+		s.lookAlikePublishers(ctx, pair, jobsOf(jobs, first, i))
+	}
 	for _, j := range jobs {
 		result.Changes = append(result.Changes, j.row)
 		result.Findings = append(result.Findings, j.findings...)
 		result.Retry = result.Retry || j.retry
 	}
 	for i, pair := range found.pairs {
-		last := len(jobs)
-		if i+1 < len(first) {
-			last = first[i+1]
-		}
-		look := s.judgeLinked(ctx, in, found, pair, jobs[first[i]:last])
+		look := s.judgeLinked(ctx, in, found, pair, jobsOf(jobs, first, i))
 		result.Findings = append(result.Findings, look.findings...)
 		result.Retry = result.Retry || look.retry
 	}
 	return result, nil
+}
+
+// jobsOf are those of pair i, where first says with which job each pair begins.
+func jobsOf(jobs []*judgement, first []int, i int) []*judgement {
+	if i+1 < len(first) {
+		return jobs[first[i]:first[i+1]]
+	}
+	return jobs[first[i]:]
 }
 
 func (s *Scanner) now() time.Time {
