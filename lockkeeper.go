@@ -1,9 +1,11 @@
 package lockkeeper
 
 import (
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"hash"
 	"strings"
 
 	"github.com/package-url/packageurl-go"
@@ -77,6 +79,19 @@ func (d Digest) Short() string {
 		h = h[:12]
 	}
 	return h
+}
+
+// BlobID is git's id of a file's content: the hash over "blob SIZE\0" and the
+// content, in the object format whose ids have that many hexadecimal digits, 64
+// for SHA-256 and otherwise SHA-1.
+func BlobID(data []byte, digits int) string {
+	var h hash.Hash = sha1.New() // git's choice; GitHub refuses the known collisions
+	if digits == hex.EncodedLen(sha256.Size) {
+		h = sha256.New()
+	}
+	fmt.Fprintf(h, "blob %d\x00", len(data)) // a hash never fails
+	h.Write(data)
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // PrincipalKind says what sort of identity a Principal is.

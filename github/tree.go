@@ -2,13 +2,9 @@ package github
 
 import (
 	"context"
-	"crypto/sha1"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"net/http"
@@ -39,9 +35,14 @@ func (c *Client) Tree(ctx context.Context, repo Repo, commit string, keep func(p
 	if err := checkSHA(commit); err != nil {
 		return nil, err
 	}
-	what := fmt.Sprintf("list files of %s at %s", repo, commit)
+	return c.walk(ctx, commit, treeWalk{repo: repo, keep: keep, limit: maxTreeFiles})
+}
+
+func (c *Client) walk(ctx context.Context, commit string, w treeWalk) ([]lockkeeper.TreeFile, error) {
+	what := fmt.Sprintf("list files of %s at %s", w.repo, commit)
 	return call(ctx, c.session, what, func(ctx context.Context, gh *github.Client) ([]lockkeeper.TreeFile, error) {
-		w := &treeWalk{gh: gh, repo: repo, keep: keep}
+		w := w
+		w.gh = gh
 		if err := w.walk(ctx, commit, ""); err != nil {
 			return nil, err
 		}
@@ -70,29 +71,21 @@ func (c *Client) Blob(ctx context.Context, repo Repo, sha string, limit int64) (
 		if err != nil {
 			return nil, err
 		}
-		if got := blobID(data, len(sha)); got != sha {
+		if got := lockkeeper.BlobID(data, len(sha)); got != sha {
 			return nil, fmt.Errorf("GitHub sent %d bytes with the id %s instead", len(data), got)
 		}
 		return data, nil
 	})
 }
 
-// blobID is git's id of a blob: the hash over "blob SIZE\0" and the content, in
-// the repository's object format, SHA-1 (40 digits) or SHA-256 (64).
-func blobID(data []byte, digits int) string {
-	var h hash.Hash = sha1.New() //nolint:gosec // git's choice; GitHub detects the known collisions
-	if digits == hex.EncodedLen(sha256.Size) {
-		h = sha256.New()
-	}
-	_, _ = fmt.Fprintf(h, "blob %d\x00", len(data))
-	_, _ = h.Write(data)
-	return hex.EncodeToString(h.Sum(nil))
-}
-
 type treeWalk struct {
-	gh    *github.Client
-	repo  Repo
-	keep  func(string) bool
+	gh   *github.Client
+	repo Repo
+	keep func(path string) bool
+	// enter says whether a directory may hold files that keep wants; nil: all may.
+	// It is asked only where directories have to be listed one by one.
+	enter func(dir string) bool
+	limit int // on files
 	calls int
 	files []lockkeeper.TreeFile
 }
@@ -124,6 +117,9 @@ func (w *treeWalk) walk(ctx context.Context, id, prefix string) error {
 		return &TooLarge{What: fmt.Sprintf("directory %.200q: GitHub does not list all of it", prefix)}
 	}
 	for _, d := range directories {
+		if w.enter != nil && !w.enter(prefix+d.Path) {
+			continue
+		}
 		if err := checkSHA(d.SHA); err != nil {
 			return err
 		}
@@ -168,8 +164,8 @@ func (w *treeWalk) add(prefix string, e treeEntry) error {
 	default:
 		return fmt.Errorf("file %.200q has the unknown mode %.20q", path, e.Mode)
 	}
-	if len(w.files) == maxTreeFiles {
-		return &TooLarge{What: fmt.Sprintf("tree with more than %d watched files", maxTreeFiles), Limit: maxTreeFiles}
+	if len(w.files) == w.limit {
+		return &TooLarge{What: fmt.Sprintf("tree with more than %d watched files", w.limit), Limit: int64(w.limit)}
 	}
 	w.files = append(w.files, file)
 	return nil

@@ -7,8 +7,6 @@ package gitrepo
 import (
 	"bytes"
 	"context"
-	"crypto/sha1"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -244,12 +242,12 @@ func (w *WorkTree) onDisk(path string) (lockkeeper.TreeFile, error) {
 	return f, nil
 }
 
+// sha1Digits of a git id in hexadecimal.
+const sha1Digits = 40
+
 // blobID is git's id of a blob (SHA-1 repositories).
 func blobID(data []byte) string {
-	h := sha1.New()
-	fmt.Fprintf(h, "blob %d\x00", len(data))
-	h.Write(data)
-	return hex.EncodeToString(h.Sum(nil))
+	return lockkeeper.BlobID(data, sha1Digits)
 }
 
 // Read gives the content on disk.
