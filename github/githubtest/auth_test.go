@@ -79,9 +79,10 @@ func TestAppAssertion(t *testing.T) {
 
 func TestInstallationTokens(t *testing.T) {
 	w := newWorld(t, defaults)
-	w.AddRepo("acme", "second", githubtest.RepoOptions{})
-	w.AddRepo("acme", "unseen", githubtest.RepoOptions{NotInstalled: true})
-	foreign := w.AddRepo("bob", "own", githubtest.RepoOptions{})
+	w.AddRepo("acme", "second", githubtest.RepoOptions{Private: true})
+	w.AddRepo("acme", "unseen", githubtest.RepoOptions{NotInstalled: true, Private: true})
+	w.AddRepo("acme", "open", githubtest.RepoOptions{NotInstalled: true})
+	foreign := w.AddRepo("bob", "own", githubtest.RepoOptions{Private: true})
 	ctx, app := t.Context(), w.app()
 	get := func(token, owner, name string) int {
 		return code(w.client(w.wire).WithAuthToken(token).Repositories.Get(ctx, owner, name))
@@ -95,7 +96,7 @@ func TestInstallationTokens(t *testing.T) {
 		return token.GetToken()
 	}
 	all := mint(nil)
-	for repo, want := range map[string]int{"acme/widget": 200, "acme/second": 200, "acme/unseen": 404, "bob/own": 404, "acme/none": 404} {
+	for repo, want := range map[string]int{"acme/widget": 200, "acme/second": 200, "acme/unseen": 404, "acme/open": 200, "bob/own": 404, "acme/none": 404} {
 		owner, name, _ := strings.Cut(repo, "/")
 		if got := get(all, owner, name); got != want {
 			t.Errorf("%s: %d, want %d", repo, got, want)
@@ -126,11 +127,20 @@ func TestInstallationTokens(t *testing.T) {
 	if got := code(app.Apps.CreateInstallationToken(ctx, w.repo.InstallationID(), unseen)); got != http.StatusUnprocessableEntity {
 		t.Errorf("a repository without the App: %d", got)
 	}
-	if got := code(app.Repositories.Get(ctx, "acme", "widget")); got != http.StatusUnauthorized {
+	if got := code(app.Repositories.Get(ctx, "acme", "second")); got != http.StatusUnauthorized {
 		t.Errorf("the App's assertion in place of a token: %d", got)
 	}
-	if got := code(w.client(w.wire).Repositories.Get(ctx, "acme", "widget")); got != http.StatusUnauthorized {
+	if got := code(w.client(w.wire).Repositories.Get(ctx, "acme", "second")); got != http.StatusUnauthorized {
 		t.Errorf("no token: %d", got)
+	}
+	// What is public everybody may read, and nothing else of it.
+	for name, gh := range map[string]*github.Client{"no token": w.client(w.wire), "a user's": w.client(w.wire).WithAuthToken(w.UserToken("carol"))} {
+		if _, _, err := gh.Git.GetTree(ctx, "acme", "widget", "main", true); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := code(gh.Checks.ListCheckRunsForRef(ctx, "acme", "widget", "main", nil)); got != http.StatusNotFound {
+			t.Errorf("%s lists checks: %d", name, got)
+		}
 	}
 
 	w.clock.Advance(59 * time.Minute)

@@ -232,8 +232,8 @@ func TestForkCommitsAreSeenFromTheBase(t *testing.T) {
 	if ref, _, err := c.Git.GetRef(ctx, "acme", "widget", fmt.Sprintf("pull/%d/head", p.Number)); err != nil || ref.GetObject().GetSHA() != sha {
 		t.Errorf("pull/%d/head: %v (%v)", p.Number, ref, err)
 	}
-	if got := code(c.Repositories.Get(ctx, "carol", "widget")); got != http.StatusNotFound {
-		t.Errorf("the fork itself: %d", got)
+	if got := code(c.PullRequests.List(ctx, "carol", "widget", nil)); got != http.StatusNotFound {
+		t.Errorf("pull requests of the fork itself: %d", got)
 	}
 	run, _, err := c.Checks.CreateCheckRun(ctx, "acme", "widget", github.CreateCheckRunOptions{Name: "x", HeadSHA: sha})
 	if err != nil || len(run.PullRequests) != 0 {

@@ -16,8 +16,8 @@ type RepoOptions struct {
 	DefaultBranch string
 	// Private hides the repository from those without a permission.
 	Private bool
-	// NotInstalled leaves the App out of the repository: no webhooks, and 404 to
-	// its tokens.
+	// NotInstalled leaves the App out of the repository: no webhooks, and to its
+	// tokens only what everybody may read of a public repository.
 	NotInstalled bool
 	// Files make up a first commit. Without them the repository is empty.
 	Files map[string]string
@@ -190,6 +190,14 @@ func (r *Repo) Branch(name, from string) {
 	r.srv.mu.Lock()
 	defer r.srv.mu.Unlock()
 	r.updateRef(plumbing.NewBranchReferenceName(name), r.mustResolve(from), r.defaultPerson())
+}
+
+// Tag makes a tag at from, a branch or a commit id. It is of git's light kind; the
+// API shows of both kinds the commit.
+func (r *Repo) Tag(name, from string) {
+	r.srv.mu.Lock()
+	defer r.srv.mu.Unlock()
+	r.updateRef(plumbing.NewTagReferenceName(name), r.mustResolve(from), r.defaultPerson())
 }
 
 // ForcePush sets a branch to any commit.

@@ -33,6 +33,8 @@ type call struct {
 	repo  *Repo  // of a route below /repos/{owner}/{repo}
 	body  []byte
 	links []string
+	// open: the repository is not the token's, but public and only read.
+	open bool
 }
 
 // answer is what a handler returns. Without a body nothing is written after the
@@ -87,7 +89,10 @@ func validation(resource, field, code, message string) *apiError {
 type route struct {
 	auth authKind
 	need string // permissions, alternatives separated by "|"; "" for none
-	run  func(*call) (*answer, error)
+	// public: whoever asks may read it of a public repository, the App installed
+	// there or not, and without a token too.
+	public bool
+	run    func(*call) (*answer, error)
 }
 
 // newAPI is the table of all operations.
@@ -137,7 +142,16 @@ func (s *Server) run(w http.ResponseWriter, r *http.Request, rt route) {
 }
 
 func (c *call) answer(header http.Header, rt route) (*answer, error) {
-	if err := c.authenticate(rt.auth); err != nil {
+	open := false
+	if owner := c.r.PathValue("owner"); owner != "" && rt.public {
+		repo := c.findRepo(owner, c.r.PathValue("repo"))
+		open = repo != nil && !repo.opts.Private
+	}
+	auth := rt.auth
+	if open && auth == asInstallation {
+		auth = asAnyone
+	}
+	if err := c.authenticate(auth); err != nil {
 		return nil, err
 	}
 	if c.token != nil && c.token.inst != nil && c.r.URL.Path != "/rate_limit" {
@@ -150,7 +164,10 @@ func (c *call) answer(header http.Header, rt route) (*answer, error) {
 	if owner := c.r.PathValue("owner"); owner != "" && rt.auth == asInstallation {
 		c.repo = c.findRepo(owner, c.r.PathValue("repo"))
 		if !c.token.sees(c.repo) {
-			return nil, errNotFound
+			if !open {
+				return nil, errNotFound
+			}
+			c.open = true
 		}
 	}
 	if rt.need != "" {

@@ -15,9 +15,9 @@ import (
 )
 
 var gitRoutes = map[string]route{
-	"GET /repos/{owner}/{repo}/git/blobs/{sha}":            {need: "contents:read", run: getBlob},
+	"GET /repos/{owner}/{repo}/git/blobs/{sha}":            {public: true, need: "contents:read", run: getBlob},
 	"POST /repos/{owner}/{repo}/git/blobs":                 {need: "contents:write", run: createBlob},
-	"GET /repos/{owner}/{repo}/git/trees/{sha...}":         {need: "contents:read", run: getTree},
+	"GET /repos/{owner}/{repo}/git/trees/{sha...}":         {public: true, need: "contents:read", run: getTree},
 	"POST /repos/{owner}/{repo}/git/trees":                 {need: "contents:write", run: createTree},
 	"GET /repos/{owner}/{repo}/git/commits/{sha}":          {need: "contents:read", run: getGitCommit},
 	"POST /repos/{owner}/{repo}/git/commits":               {need: "contents:write", run: createCommit},

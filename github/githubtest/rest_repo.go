@@ -13,12 +13,12 @@ import (
 )
 
 var repoRoutes = map[string]route{
-	"GET /repos/{owner}/{repo}":                          {need: "metadata:read", run: getRepo},
+	"GET /repos/{owner}/{repo}":                          {public: true, need: "metadata:read", run: getRepo},
 	"GET /repos/{owner}/{repo}/branches/{rest...}":       {run: getBranchOrProtection},
 	"GET /repos/{owner}/{repo}/rules/branches/{rest...}": {need: "metadata:read", run: getBranchRules},
 	"GET /repos/{owner}/{repo}/commits":                  {need: "contents:read", run: listCommits},
-	"GET /repos/{owner}/{repo}/commits/{rest...}":        {run: commitSubresource},
-	"GET /repos/{owner}/{repo}/compare/{basehead...}":    {need: "contents:read", run: compareCommits},
+	"GET /repos/{owner}/{repo}/commits/{rest...}":        {public: true, run: commitSubresource},
+	"GET /repos/{owner}/{repo}/compare/{basehead...}":    {public: true, need: "contents:read", run: compareCommits},
 	"GET /repos/{owner}/{repo}/contents/{path...}":       {need: "contents:read", run: getContents},
 }
 
