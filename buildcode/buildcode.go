@@ -121,6 +121,9 @@ type Surface struct {
 	Digest lockkeeper.Digest `json:"digest,omitempty"`
 	// Partial: read by ranges, so that no digest of the lockfile covers it.
 	Partial bool `json:"partial,omitempty"`
+	// Origin is where the artifact says that it comes from, also where nothing runs;
+	// nil where it says nothing. It does not belong to the digest.
+	Origin *Origin `json:"origin,omitempty"`
 }
 
 // MaxUses bounds Surface.Uses.
@@ -154,7 +157,7 @@ func (s *Surface) Seal() {
 	s.Capabilities = slices.Compact(s.Capabilities)
 	s.Uses = boundUses(s.Uses)
 	if !s.Runs() {
-		*s = Surface{Partial: s.Partial}
+		*s = Surface{Partial: s.Partial, Origin: s.Origin}
 		return
 	}
 	var b strings.Builder
