@@ -61,6 +61,11 @@ type GitHub struct {
 	// WebURL is the base of GitHub's pages. Default: the one that belongs to APIURL.
 	// Example: "https://github.example.invalid".
 	WebURL string `toml:"web-url"`
+	// Repositories says which repositories are read beside those in which the App is
+	// installed, to compare packages with their sources and for dependencies on git:
+	// "public", all public ones on this GitHub, or "none". Default: "public".
+	// Example: "none".
+	Repositories string `toml:"repositories"`
 	// AppID is the number on the App's settings page. Required. Example: 123456.
 	AppID int64 `toml:"app-id"`
 	// PrivateKey is the App's private key, the text of the PEM file that GitHub
@@ -147,6 +152,7 @@ type Log struct {
 func Default() *Config {
 	return &Config{
 		Server: Server{Listen: ":8080"},
+		GitHub: GitHub{Repositories: "public"},
 		Store:  Store{Path: "lockkeeper.db"},
 		Cache:  Cache{Dir: "cache"},
 		Log:    Log{Level: "info", Format: "json"},

@@ -58,6 +58,7 @@ contact = "ops@example.invalid"
 [github]
 api-url = "https://github.example.invalid/api/v3"
 web-url = "https://github.example.invalid"
+repositories = "none"
 app-id = 7
 private-key = "KEY"
 webhook-secret-file = "hook"
@@ -82,7 +83,7 @@ format = "console"
 	want := &Config{
 		Server: Server{"127.0.0.1:1", "ops@example.invalid"},
 		GitHub: GitHub{
-			APIURL: "https://github.example.invalid/api/v3", WebURL: "https://github.example.invalid", AppID: 7,
+			Repositories: "none", APIURL: "https://github.example.invalid/api/v3", WebURL: "https://github.example.invalid", AppID: 7,
 			PrivateKey: NewSecret("KEY"), WebhookSecret: NewSecret(hidden), WebhookSecretFile: "hook",
 		},
 		Store:      Store{"a.db"},
@@ -131,7 +132,7 @@ func TestPrecedence(t *testing.T) {
 	want := Default()
 	want.Log = Log{"error", "console"}
 	want.Store.Path = "other.db"
-	want.GitHub = GitHub{WebhookSecret: NewSecret(hidden), PrivateKey: NewSecret("KEY"), PrivateKeyFile: "key"}
+	want.GitHub = GitHub{Repositories: "public", WebhookSecret: NewSecret(hidden), PrivateKey: NewSecret("KEY"), PrivateKeyFile: "key"}
 	want.Notes = []string{
 		"LOCKKEEPER_GITHUB_PRIVATE_KEY_FILE replaces private-key in [github] of the configuration file",
 		"LOCKKEEPER_GITHUB_WEBHOOK_SECRET replaces webhook-secret-file in [github] of the configuration file",

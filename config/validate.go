@@ -51,7 +51,7 @@ func (g GitHub) validate() error {
 	if g.AppID <= 0 {
 		errs = append(errs, errors.New("app-id in [github] is missing; set it, or LOCKKEEPER_GITHUB_APP_ID, to the number on the App's settings page"))
 	}
-	errs = append(errs, g.checkPrivateKey())
+	errs = append(errs, oneOf("github", "repositories", g.Repositories, "public", "none"), g.checkPrivateKey())
 	if strings.TrimSpace(g.WebhookSecret.Reveal()) == "" {
 		errs = append(errs, errors.New(`webhook-secret in [github] is empty, and anybody could send deliveries; set webhook-secret, webhook-secret-file or LOCKKEEPER_GITHUB_WEBHOOK_SECRET to the secret on the App's settings page (make one with "openssl rand -hex 32")`))
 	}
@@ -93,8 +93,8 @@ func (a Advisories) validate() error { return checkURL("advisories", "source", a
 
 func (l Log) validate() error {
 	return errors.Join(
-		oneOf("level", l.Level, "trace", "debug", "info", "warn", "error"),
-		oneOf("format", l.Format, "json", "console"),
+		oneOf("log", "level", l.Level, "trace", "debug", "info", "warn", "error"),
+		oneOf("log", "format", l.Format, "json", "console"),
 	)
 }
 
@@ -105,11 +105,11 @@ func notEmpty(section, key, value string) error {
 	return nil
 }
 
-func oneOf(key, value string, known ...string) error {
+func oneOf(section, key, value string, known ...string) error {
 	if slices.Contains(known, value) {
 		return nil
 	}
-	return fmt.Errorf("%s in [log] is %q; write one of %s", key, value, strings.Join(known, ", "))
+	return fmt.Errorf("%s in [%s] is %q; write one of %s", key, section, value, strings.Join(known, ", "))
 }
 
 // checkURL accepts what another path can be put behind, and plain http only where

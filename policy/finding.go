@@ -63,6 +63,11 @@ func (f Finding) AllowSubject() allowlist.Subject {
 	case s.Aspect == allowlist.Code:
 		s.Capabilities = []buildcode.Capability{buildcode.Unanalysed}
 	}
+	// What the code is able to do says nothing of where it came from, so that only
+	// an entry for exactly this code admits it.
+	if f.Rule == UpstreamMismatch && !slices.Contains(s.Capabilities, buildcode.Unanalysed) {
+		s.Capabilities = append(s.Capabilities, buildcode.Unanalysed)
+	}
 	return s
 }
 

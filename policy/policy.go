@@ -36,6 +36,7 @@ const (
 	ChecksumMismatch    Rule = "checksum-mismatch"
 	KnownMalicious      Rule = "known-malicious"
 	GuardChanged        Rule = "guard-changed"
+	UpstreamMismatch    Rule = "upstream-mismatch"
 	Unverified          Rule = "unverified"
 )
 
@@ -96,7 +97,7 @@ type Code struct {
 // Aspect of the rule: by what kind of allow entry its findings are admitted.
 func (r Rule) Aspect() allowlist.Aspect {
 	switch r {
-	case BuildCodeAdded, BuildCodeGained, BuildCodeChanged, CapabilityGained, StartupHook, SourceBuild:
+	case BuildCodeAdded, BuildCodeGained, BuildCodeChanged, CapabilityGained, StartupHook, SourceBuild, UpstreamMismatch:
 		return allowlist.Code
 	case PublisherChanged, PublisherDowngraded, OwnersChanged:
 		return allowlist.People

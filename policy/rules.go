@@ -33,6 +33,7 @@ var defaults = []struct {
 	{ChecksumMismatch, BlockLevel, BlockLevel},
 	{KnownMalicious, BlockLevel, BlockLevel},
 	{GuardChanged, SignOffLevel, SignOffLevel},
+	{UpstreamMismatch, SignOffLevel, WarnLevel},
 	{Unverified, SignOffLevel, SignOffLevel},
 }
 

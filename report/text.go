@@ -320,6 +320,9 @@ func (t *textWriter) last(r *Report) {
 	default:
 		t.printf("%s.\n", r.Title())
 	}
+	if n := r.Scan.NotCompared; n > 0 {
+		t.printf("%s\n", t.style(Faint, count(n, "package", "packages")+" with new build code not compared with its repository: that takes a token in GITHUB_TOKEN."))
+	}
 	if r.Command != "" && !t.o.BuildCode && slices.ContainsFunc(d.Outcomes, func(o policy.Outcome) bool { return o.Finding.Code != nil && o.Finding.Code.Diff != "" }) {
 		t.printf("See the build code: %s --show build-code\n", r.Command)
 	}

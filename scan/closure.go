@@ -96,9 +96,9 @@ func (c closure) into(i int) string {
 	return fmt.Sprintf("the %s of %s", what, root.Package.Name)
 }
 
-// upstream are the entries from which any of the given ones can be reached, these
+// usersOf are the entries from which any of the given ones can be reached, these
 // included.
-func upstream(l *lockfile.Lockfile, of []int) []int {
+func usersOf(l *lockfile.Lockfile, of []int) []int {
 	users := make([][]int, len(l.Entries))
 	for i := range l.Entries {
 		for _, edge := range l.Entries[i].Edges {

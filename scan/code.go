@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,7 +25,7 @@ import (
 const (
 	// analysis is part of the keys of remembered facts: raise it when analysers
 	// find other things in the same archive.
-	analysis = "surface/1/"
+	analysis = "surface/2/"
 	// maxArtifacts bounds the files looked at for one release.
 	maxArtifacts = 300
 	// maxAnalysis bounds the look into one artifact. Ordinary ones take milliseconds.
@@ -66,10 +67,17 @@ func (j *judgement) judgeCode(ctx context.Context, client registry.Client, artif
 			j.oldArtifact = &were[0]
 		}
 	}
+	j.keep(client, artifacts, now, old)
+	j.compareCode(now, old, oldErr)
+	j.judgeUpstream(ctx, now, old)
+}
+
+// compareCode says what is new about the build-time code. old is nil where there
+// was no version before, or oldErr says why it could not be read.
+func (j *judgement) compareCode(now, old *surfaces, oldErr error) {
 	if oldErr != nil {
 		j.retry = j.retry || errors.Is(oldErr, errFetch)
 	}
-	j.keep(client, artifacts, now, old)
 	if now.build.Runs() {
 		j.buildFinding(now, old, oldErr)
 	} else if now.source && (old == nil || !old.source) {
@@ -336,6 +344,7 @@ func merge(all []buildcode.Surface, artifacts []registry.Artifact, of func(regis
 			continue
 		}
 		out.Partial = out.Partial || s.Partial
+		out.Origin = cmp.Or(out.Origin, s.Origin)
 		out.Kinds = append(out.Kinds, s.Kinds...)
 		out.Facts = append(out.Facts, s.Facts...)
 		out.Dependencies = append(out.Dependencies, s.Dependencies...)
@@ -360,23 +369,33 @@ func merge(all []buildcode.Surface, artifacts []registry.Artifact, of func(regis
 // surface analyses one artifact, or remembers what was found in it.
 func (s *Scanner) surface(ctx context.Context, client registry.Client, a registry.Artifact) (buildcode.Surface, error) {
 	key := factKey(a.Kind, a.Digest)
-	if surface, ok := s.remembered(ctx, key); ok {
+	surface, ok := remembered[buildcode.Surface](ctx, s, key)
+	if ok {
 		return surface, nil
 	}
 	surface, err := s.analyse(ctx, client, a)
 	if err != nil {
 		return buildcode.Surface{}, err
 	}
-	if s.Facts != nil && a.Digest != "" {
-		value, err := json.Marshal(surface)
-		if err != nil {
-			return buildcode.Surface{}, fmt.Errorf("encode what was found: %w", err)
-		}
-		if err := s.Facts.PutFact(ctx, key, value); err != nil {
-			return buildcode.Surface{}, fmt.Errorf("remember what was found: %w", err)
-		}
+	if a.Digest == "" {
+		return surface, nil
 	}
-	return surface, nil
+	return surface, s.remember(ctx, key, surface)
+}
+
+// remember keeps a fact, as JSON.
+func (s *Scanner) remember(ctx context.Context, key string, fact any) error {
+	if s.Facts == nil {
+		return nil
+	}
+	value, err := json.Marshal(fact)
+	if err != nil {
+		return fmt.Errorf("encode what was found: %w", err)
+	}
+	if err := s.Facts.PutFact(ctx, key, value); err != nil {
+		return fmt.Errorf("remember what was found: %w", err)
+	}
+	return nil
 }
 
 // factKey is what the surface of an artifact is remembered under.
@@ -384,9 +403,21 @@ func factKey(kind registry.Kind, digest lockkeeper.Digest) string {
 	return analysis + string(kind) + "/" + string(digest)
 }
 
-func (s *Scanner) remembered(ctx context.Context, key string) (surface buildcode.Surface, ok bool) {
-	ok = s.recall(ctx, key, &surface)
-	return surface, ok
+// remembered ignores a fact that cannot be read back: the archive is there to be
+// analysed again.
+func remembered[T any](ctx context.Context, s *Scanner, key string) (fact T, ok bool) {
+	if s.Facts == nil {
+		return fact, false
+	}
+	value, ok, err := s.Facts.Fact(ctx, key)
+	if err != nil || !ok {
+		return fact, false
+	}
+	var read T
+	if json.Unmarshal(value, &read) != nil {
+		return fact, false
+	}
+	return read, true
 }
 
 // errFetch marks what may work when it is tried again.
@@ -398,10 +429,13 @@ func (s *Scanner) analyse(ctx context.Context, client registry.Client, a registr
 		switch a.Kind {
 		case registry.Crate:
 			surface, err = rust.Analyse(ctx, opened)
+			surface.Origin = rust.Origin(opened)
 		case registry.Sdist:
 			surface, err = python.AnalyseSdist(ctx, opened)
+			surface.Origin = python.Origin(opened)
 		case registry.Wheel:
 			surface, err = python.AnalyseWheel(ctx, opened)
+			surface.Origin = python.Origin(opened)
 		default:
 			err = fmt.Errorf("a file of kind %q cannot be analysed", a.Kind)
 		}

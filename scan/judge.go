@@ -17,6 +17,7 @@ import (
 // judgement is the look at one change. Its fields are written by one goroutine.
 type judgement struct {
 	scanner *Scanner
+	visits  *visits // nil without repositories
 	policy  *policy.Policy
 	now     time.Time
 	pair    pair
@@ -34,6 +35,8 @@ type judgement struct {
 	known                 []looked
 	macro, wasMacro       bool
 	build, wasBuild       []string // what its build code uses
+	// notCompared: there are no repositories to compare new build code with.
+	notCompared bool
 }
 
 // run fills row and findings.
@@ -66,6 +69,8 @@ func (j *judgement) run(ctx context.Context) {
 		j.judgeRelease(ctx)
 	case src.Kind == lockfile.Registry:
 		j.unverified("comes from a registry that is not configured", "registry "+src.URL, "registry "+src.URL)
+	case j.readable(c.New):
+		j.judgeGit(ctx)
 	default:
 		j.unverified(fmt.Sprintf("comes from %s, which is not read", src), "source "+sourceText(src),
 			"only packages from a registry are analysed")
@@ -117,6 +122,9 @@ func (j *judgement) add(f policy.Finding) {
 		f.From = j.change.Old.Package.Version
 	}
 	f.Lockfile, f.Line = j.pair.path, j.change.New.Line
+	if f.Subject == "" && j.change.New.Source.Kind == lockfile.Git {
+		f.Subject = sourceText(j.change.New.Source) // a commit has no digest of its own
+	}
 	if f.Artifact == "" {
 		f.Artifact = lockedDigest(j.change.New)
 	}

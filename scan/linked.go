@@ -115,7 +115,7 @@ func (k *linkedLook) close(ctx context.Context, in Input, g *gathered, concerned
 	}
 	after := &roles{scanner: k.scanner, own: k.scanner.ownRoles(ctx, in.Head, g.head), kinds: kinds}
 	failed := map[string]error{}
-	k.new = closureOf(k.pair.new, after.of(ctx, k.pair.new, upstream(k.pair.new, concerned), failed))
+	k.new = closureOf(k.pair.new, after.of(ctx, k.pair.new, usersOf(k.pair.new, concerned), failed))
 	if old := k.pair.old; old != nil && old.Format == lockfile.Cargo {
 		var same []int
 		for i := range old.Entries {
@@ -124,7 +124,7 @@ func (k *linkedLook) close(ctx context.Context, in Input, g *gathered, concerned
 			}
 		}
 		before := &roles{scanner: k.scanner, own: k.scanner.ownRoles(ctx, in.Base, g.base), kinds: kinds}
-		k.old = closureOf(old, before.of(ctx, old, upstream(old, same), failed))
+		k.old = closureOf(old, before.of(ctx, old, usersOf(old, same), failed))
 	}
 	if len(failed) == 0 {
 		return true
@@ -264,8 +264,8 @@ func alarming(c buildcode.Capability) bool {
 // library analyses the library of a crate, or remembers what was found in it.
 func (s *Scanner) library(ctx context.Context, client registry.Client, a registry.Artifact) (buildcode.Surface, error) {
 	key := "library/1/" + string(a.Digest)
-	var surface buildcode.Surface
-	if s.recall(ctx, key, &surface) {
+	surface, ok := remembered[buildcode.Surface](ctx, s, key)
+	if ok {
 		return surface, nil
 	}
 	err := s.open(ctx, client, a, func(ctx context.Context, opened *archive.Archive) (err error) {
@@ -273,7 +273,7 @@ func (s *Scanner) library(ctx context.Context, client registry.Client, a registr
 		return err
 	})
 	if err == nil && a.Digest != "" {
-		s.remember(ctx, key, surface)
+		err = s.remember(ctx, key, surface)
 	}
 	return surface, err
 }

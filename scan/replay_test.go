@@ -88,13 +88,24 @@ func asked(d policy.Decision, states ...policy.State) []string {
 	return found
 }
 
-// replay serves the registries of one side and judges its change.
+// replay serves the registries and repositories of one side and judges its
+// change. Files below "attack/" and "twin/" are of that side alone.
 func replay(t *testing.T, archive *txtar.Archive, name string, now time.Time) policy.Decision {
 	t.Helper()
 	served := &txtar.Archive{}
 	base, head := memoryTree{}, memoryTree{}
+	var repositories []txtar.File
 	for _, f := range archive.Files {
+		if rest := strings.TrimPrefix(f.Name, name+"/"); strings.HasPrefix(rest, "repositories/") {
+			repositories = append(repositories, txtar.File{Name: rest, Data: f.Data})
+		}
+	}
+	forge := newForge(t)
+	commits := forge.load(repositories)
+	for _, f := range archive.Files {
+		f.Data = []byte(commits.Replace(string(f.Data)))
 		switch {
+		case strings.Contains(f.Name, "repositories/"):
 		case f.Name == name+"/registry.toml":
 			served.Files = append(served.Files, txtar.File{Name: "registry.toml", Data: f.Data})
 		case strings.HasPrefix(f.Name, name+"/base/"):
@@ -106,7 +117,7 @@ func replay(t *testing.T, archive *txtar.Archive, name string, now time.Time) po
 		}
 	}
 	server, scanner := newScanner(t, txtar.Format(served))
-	scanner.Now = func() time.Time { return now }
+	scanner.Now, scanner.Repositories = func() time.Time { return now }, forge.repositories()
 	for _, tree := range []memoryTree{base, head} {
 		for path, data := range tree {
 			expanded, err := server.Expand(string(data))

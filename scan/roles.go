@@ -2,7 +2,6 @@ package scan
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"path"
 	"slices"
@@ -18,12 +17,12 @@ import (
 	"github.com/lockkeeper/lockkeeper/registry"
 )
 
-// maxManifests bounds how many of the repository's own manifests are read, those
+// maxOwnManifests bounds how many of the repository's own manifests are read, those
 // nearest to its root first.
-const maxManifests = 64
+const maxOwnManifests = 64
 
-// maxManifest bounds the size of one, in bytes.
-const maxManifest = 1 << 20
+// maxOwnManifest bounds the size of one, in bytes.
+const maxOwnManifest = 1 << 20
 
 // roles finds out how packages use those that they depend on: the repository's own
 // by their manifests, those of the registry by its index, which tells build
@@ -80,7 +79,7 @@ func (r *roles) isMacro(ctx context.Context, e *lockfile.Entry) bool {
 		return slices.Contains(kinds, buildcode.ProcMacro)
 	}
 	if len(e.Files) == 1 && e.Source.Public() {
-		if surface, ok := r.scanner.remembered(ctx, factKey(registry.Crate, e.Files[0].Digest)); ok {
+		if surface, ok := remembered[buildcode.Surface](ctx, r.scanner, factKey(registry.Crate, e.Files[0].Digest)); ok {
 			return surface.Has(buildcode.ProcMacro)
 		}
 	}
@@ -99,8 +98,8 @@ func (s *Scanner) buildDependencies(ctx context.Context, e *lockfile.Entry) (map
 		return nil, nil
 	}
 	key := "build-dependencies/1/" + e.Package.String() + "/" + string(lockedDigest(e))
-	var names []string
-	if s.recall(ctx, key, &names) {
+	names, ok := remembered[[]string](ctx, s, key)
+	if ok {
 		return nameSet(names), nil
 	}
 	project, err := client.Project(ctx, e.Package.Name)
@@ -119,7 +118,7 @@ func (s *Scanner) buildDependencies(ctx context.Context, e *lockfile.Entry) (map
 			names = append(names, d.Name)
 		}
 	}
-	s.remember(ctx, key, names)
+	_ = s.remember(ctx, key, names) // it is found out again
 	return nameSet(names), nil
 }
 
@@ -146,22 +145,23 @@ func (s *Scanner) ownRoles(ctx context.Context, t Tree, files map[string]lockkee
 		}
 		return strings.Compare(a.Path, b.Path)
 	})
-	manifests = manifests[:min(len(manifests), maxManifests)]
+	manifests = manifests[:min(len(manifests), maxOwnManifests)]
 	all := make([]rust.Uses, len(manifests))
 	var group errgroup.Group
 	group.SetLimit(8)
 	for i, f := range manifests {
 		group.Go(func() error {
 			key := "manifest/1/" + f.Blob
-			if s.recall(ctx, key, &all[i]) {
+			if uses, ok := remembered[rust.Uses](ctx, s, key); ok {
+				all[i] = uses
 				return nil
 			}
-			data, err := t.Read(ctx, f, maxManifest)
+			data, err := t.Read(ctx, f, maxOwnManifest)
 			if err != nil {
 				return nil
 			}
 			if all[i], err = rust.ReadUses(data); err == nil && len(f.Blob) >= 40 {
-				s.remember(ctx, key, all[i]) // what is no hash of the content names none
+				_ = s.remember(ctx, key, all[i]) // it is found out again; what is no hash of the content names none
 			}
 			return nil
 		})
@@ -187,24 +187,4 @@ func (s *Scanner) ownRoles(ctx context.Context, t Tree, files map[string]lockkee
 		own[uses.Name] = role{macro: uses.Macro, build: build}
 	}
 	return own
-}
-
-// recall gives back what was remembered under key. A fact that cannot be read back
-// is none: it can be found out again.
-func (s *Scanner) recall(ctx context.Context, key string, into any) bool {
-	if s.Facts == nil {
-		return false
-	}
-	value, ok, err := s.Facts.Fact(ctx, key)
-	return err == nil && ok && json.Unmarshal(value, into) == nil
-}
-
-// remember keeps a fact that may be lost without harm.
-func (s *Scanner) remember(ctx context.Context, key string, fact any) {
-	if s.Facts == nil {
-		return
-	}
-	if value, err := json.Marshal(fact); err == nil {
-		_ = s.Facts.PutFact(ctx, key, value) // it is found out again
-	}
 }

@@ -48,6 +48,10 @@ type Scanner struct {
 	// Registries answer for their ecosystem's public registry. An ecosystem
 	// without one makes every change in it unverified.
 	Registries map[lockkeeper.Ecosystem]registry.Client
+	// Repositories are read to compare archives with the commits that they were made
+	// from, and for dependencies on git. Nil: neither is done. What belongs to one
+	// scan, such as a token, may be in it: Run uses it for that scan alone.
+	Repositories Repositories
 	// Facts may be nil: then every archive is analysed again.
 	Facts Facts
 	// Advisories may be nil: then nothing is known to be malicious.
@@ -86,6 +90,9 @@ type Result struct {
 	// Retry: something was unverified for a reason that may pass by itself, such as
 	// a registry that did not answer.
 	Retry bool
+	// NotCompared counts the packages with new build-time code that name a repository
+	// and were not compared with it, for want of Scanner.Repositories.
+	NotCompared int
 }
 
 // Lockfile summarises one lockfile that differs.
@@ -131,6 +138,7 @@ func (s *Scanner) Run(ctx context.Context, in Input) (*Result, error) {
 
 	var jobs []*judgement
 	first := make([]int, len(found.pairs)) // of each pair's jobs
+	visits := newVisits(s.Repositories)
 	for i, pair := range found.pairs {
 		first[i] = len(jobs)
 		summary := Lockfile{Path: pair.path}
@@ -146,7 +154,7 @@ func (s *Scanner) Run(ctx context.Context, in Input) (*Result, error) {
 				result.Changes = append(result.Changes, describe(pair, c, "the same package was locked here before"))
 				continue
 			}
-			jobs = append(jobs, &judgement{scanner: s, policy: in.Policy, now: s.now(), pair: pair, change: c, row: describe(pair, c, "")})
+			jobs = append(jobs, &judgement{scanner: s, visits: visits, policy: in.Policy, now: s.now(), pair: pair, change: c, row: describe(pair, c, "")})
 		}
 		result.Lockfiles = append(result.Lockfiles, summary)
 	}
@@ -160,6 +168,9 @@ func (s *Scanner) Run(ctx context.Context, in Input) (*Result, error) {
 		result.Changes = append(result.Changes, j.row)
 		result.Findings = append(result.Findings, j.findings...)
 		result.Retry = result.Retry || j.retry
+		if j.notCompared {
+			result.NotCompared++
+		}
 	}
 	for i, pair := range found.pairs {
 		look := s.judgeLinked(ctx, in, found, pair, jobsOf(jobs, first, i))

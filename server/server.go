@@ -31,7 +31,11 @@ type Config struct {
 	WebhookSecret string
 	App           *github.App
 	Store         *store.Store
-	Scanner       *scan.Scanner
+	// Scanner is used with the repositories that the installation of each job may
+	// read, unless NoForeign.
+	Scanner *scan.Scanner
+	// NoForeign: no repository is read but those in which the App is installed.
+	NoForeign bool
 	Log           zerolog.Logger
 	// LoadAdvisories reads the list that Advisories is to hold, every hour. Both may be
 	// nil: then nothing is known to be malicious.

@@ -153,7 +153,11 @@ func (w *worker) line(ctx context.Context, s subject, before store.Scan) (*repor
 	if err != nil {
 		return nil, nil, err
 	}
-	result, err := w.cfg.Scanner.Run(ctx, scan.Input{
+	scanner := *w.cfg.Scanner
+	if !w.cfg.NoForeign {
+		scanner.Repositories = w.client.Public()
+	}
+	result, err := scanner.Run(ctx, scan.Input{
 		Base: sides.base, Head: sides.head, BaseName: sides.mergeBase, HeadName: s.head, Policy: rules.Policy,
 	})
 	if err != nil {

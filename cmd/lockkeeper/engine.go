@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/config"
+	"github.com/lockkeeper/lockkeeper/github"
 	"github.com/lockkeeper/lockkeeper/registry"
 	"github.com/lockkeeper/lockkeeper/registry/advisory/mirror"
 	"github.com/lockkeeper/lockkeeper/registry/cratesio"
@@ -21,6 +23,7 @@ import (
 // engineFlags say with what a scan is made.
 type engineFlags struct {
 	Config string `help:"Configuration file with the registries to ask; environment variables LOCKKEEPER_* override it." placeholder:"FILE" type:"path"`
+	GitHub string `name:"github" help:"Read public repositories on GitHub, to compare packages with their sources and for dependencies on git: auto (with the token in GITHUB_TOKEN or GH_TOKEN), always (without a token, too), never." enum:"auto,always,never" default:"auto"`
 }
 
 // scanner makes the engine with facts and archives cached on disk.
@@ -40,15 +43,24 @@ func (f engineFlags) scanner(p *process) (*scan.Scanner, error) {
 	}
 	s.Facts = dirFacts(filepath.Join(cfg.Cache.Dir, "facts"))
 	source, err := advisories(cfg)
-	if err != nil || source == nil {
-		return s, err
-	}
-	list, err := source.Load(p.ctx)
 	if err != nil {
 		return nil, err
 	}
-	s.Advisories = list
-	return s, nil
+	if source != nil {
+		list, err := source.Load(p.ctx)
+		if err != nil {
+			return nil, err
+		}
+		s.Advisories = list
+	}
+	token := cmp.Or(p.getenv("GITHUB_TOKEN"), p.getenv("GH_TOKEN"))
+	if f.GitHub == "never" || f.GitHub != "always" && token == "" {
+		return s, nil
+	}
+	s.Repositories, err = github.NewPublic(github.Config{
+		BaseURL: cfg.GitHub.APIURL, WebURL: cfg.GitHub.WebURL, UserAgent: "lockkeeper/" + versionText(),
+	}, token)
+	return s, err
 }
 
 func userCache(p *process) (string, error) {

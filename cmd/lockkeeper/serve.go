@@ -84,7 +84,10 @@ func newServer(ctx context.Context, cfg *config.Config, db *store.Store, log zer
 		return nil, err
 	}
 	scanner.Facts, scanner.Owners = db, db
-	c := server.Config{WebhookSecret: cfg.GitHub.WebhookSecret.Reveal(), App: app, Store: db, Scanner: scanner, Log: log}
+	c := server.Config{
+		WebhookSecret: cfg.GitHub.WebhookSecret.Reveal(), App: app, Store: db, Scanner: scanner, Log: log,
+		NoForeign: cfg.GitHub.Repositories == "none",
+	}
 	source, err := advisories(cfg)
 	if err != nil {
 		return nil, err
