@@ -211,16 +211,11 @@ func (j *judgement) analyseTree(ctx context.Context, pkg lockkeeper.Package, pla
 	ctx, cancel := context.WithTimeout(ctx, maxAnalysis)
 	defer cancel()
 	reader := &treeReader{ctx: ctx, tree: tree, left: maxGitReads}
-	opened, modules, err := reader.open(kind, pkg.Name, dir)
+	opened, modules, err := tree.open(ctx, kind, pkg.Name, dir, reader.read)
 	if err != nil {
 		return buildcode.Surface{}, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
-	var surface buildcode.Surface
-	if kind == registry.Crate {
-		surface, err = rust.Analyse(ctx, opened)
-	} else {
-		surface, err = python.AnalyseSdist(ctx, opened)
-	}
+	surface, err := analyseSource(ctx, opened)
 	if reader.err != nil {
 		return buildcode.Surface{}, reader.err
 	}
@@ -232,6 +227,14 @@ func (j *judgement) analyseTree(ctx context.Context, pkg lockkeeper.Package, pla
 	}
 	reader.complete(&surface, modules, place.commit)
 	return surface, nil
+}
+
+// analyseSource analyses what a package is built from.
+func analyseSource(ctx context.Context, a *archive.Archive) (buildcode.Surface, error) {
+	if a.Kind == registry.Crate {
+		return rust.Analyse(ctx, a)
+	}
+	return python.AnalyseSdist(ctx, a)
 }
 
 // treeReader reads the files of one package, at most so many.
@@ -260,28 +263,28 @@ func (r *treeReader) read(f lockkeeper.TreeFile) ([]byte, error) {
 
 // open makes an archive of the files below dir, links followed, and lists the
 // submodules there with their commits.
-func (r *treeReader) open(kind registry.Kind, name, dir string) (*archive.Archive, []string, error) {
+func (t *visitedTree) open(ctx context.Context, kind registry.Kind, name, dir string, read func(lockkeeper.TreeFile) ([]byte, error)) (*archive.Archive, []string, error) {
 	prefix := dir + "/"
 	if dir == "" {
 		prefix = ""
 	}
 	var sources []archive.Source
 	var modules []string
-	for _, p := range r.tree.paths() {
-		f := r.tree.files[p]
+	for _, p := range t.paths() {
+		f := t.files[p]
 		if !strings.HasPrefix(p, prefix) {
 			if f.Mode == lockkeeper.Submodule && (p == dir || strings.HasPrefix(dir, p+"/")) {
 				return nil, nil, fmt.Errorf("the package lies in the submodule %s at %s, which is not read", p, f.Blob)
 			}
 			continue
 		}
-		source := archive.Source{Path: strings.TrimPrefix(p, prefix), Size: f.Size, Open: func() ([]byte, error) { return r.read(f) }}
+		source := archive.Source{Path: strings.TrimPrefix(p, prefix), Size: f.Size, Open: func() ([]byte, error) { return read(f) }}
 		switch f.Mode {
 		case lockkeeper.Submodule:
 			modules = append(modules, fmt.Sprintf("submodule %s at %s", source.Path, f.Blob))
 			continue
 		case lockkeeper.Symlink:
-			target, why, err := r.tree.follow(r.ctx, p)
+			target, why, err := t.follow(ctx, p)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -292,11 +295,11 @@ func (r *treeReader) open(kind registry.Kind, name, dir string) (*archive.Archiv
 				source.Link, source.Size = why, 0
 				break
 			}
-			source.Size, source.Open = target.Size, func() ([]byte, error) { return r.read(target) }
+			source.Size, source.Open = target.Size, func() ([]byte, error) { return read(target) }
 		}
 		sources = append(sources, source)
 	}
-	opened, err := archive.OpenTree(r.ctx, kind, name, sources, archive.Limits{})
+	opened, err := archive.OpenTree(ctx, kind, name, sources, archive.Limits{})
 	return opened, modules, err
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/buildcode"
 	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/registry"
 )
 
 // Bounds of one comparison of an archive with a repository.
@@ -32,8 +33,9 @@ type upstream struct {
 	// At is what was compared with, for people: "o/r at tag v1 (1f3c2ab...)".
 	At string
 	// Only are files that the repository does not have, Differ those it has otherwise,
-	// Unread those of which nothing is known, each with why.
-	Only, Differ, Unread []string
+	// Unread those of which nothing is known, each with why. Facts are what the
+	// archive's manifests say and the repository's do not.
+	Only, Differ, Unread, Facts []string
 	// Diff from the repository's files to the archive's, of Only and Differ.
 	Diff              string
 	Inserted, Deleted int
@@ -165,16 +167,19 @@ func (j *judgement) compareUpstream(ctx context.Context, code *buildcode.Surface
 	if found.Stray {
 		said = append(said, fmt.Sprintf("was made from a commit that is neither on the default branch nor tagged with its version: %s", found.At))
 	}
-	if len(found.Only)+len(found.Differ) > 0 {
+	if len(found.Only)+len(found.Differ)+len(found.Facts) > 0 {
 		what := "has build-time code that its repository does not have"
 		if len(found.Differ) > 0 {
 			what = "has other build-time code than its repository"
+		} else if len(found.Only) == 0 {
+			what = "says otherwise than its repository what runs while it is built"
 		}
 		said = append([]string{what}, said...)
 		f.Code.Diff, f.Code.Inserted, f.Code.Deleted = found.Diff, found.Inserted, found.Deleted
 		f.Evidence = append(f.Evidence, "compared with "+found.At)
 		f.Evidence = append(f.Evidence, listed("only in the archive: ", found.Only)...)
 		f.Evidence = append(f.Evidence, listed("differs: ", found.Differ)...)
+		f.Evidence = append(f.Evidence, listed("only in the archive's manifest: ", found.Facts)...)
 	}
 	if len(found.Unread) > 0 {
 		f.Evidence = append(f.Evidence, listed("not compared: ", found.Unread)...)
@@ -334,6 +339,9 @@ func (c *comparison) run(o *buildcode.Origin) error {
 		dir = c.directory()
 	}
 	c.before.Files = nil
+	if err := c.facts(dir); err != nil {
+		return err
+	}
 	for _, f := range c.code.Files {
 		if c.generated(f.Path) {
 			c.before.Files = append(c.before.Files, f)
@@ -346,6 +354,64 @@ func (c *comparison) run(o *buildcode.Origin) error {
 	c.found.Diff, c.found.Inserted, c.found.Deleted = buildcode.Diff(&c.before, c.code, maxDiff)
 	return nil
 }
+
+// maxManifestReads bounds the manifests read for one comparison.
+const maxManifestReads = 8
+
+// facts compares what manifests say, by analysing the repository's directory as far
+// as its files are at hand: those that are equal to the archive's, and manifests.
+// What else there is, is compared file by file.
+func (c *comparison) facts(dir string) error {
+	kind := registry.Sdist
+	switch {
+	case c.code.Has(buildcode.StartupHook):
+		return nil // a wheel has no manifests
+	case c.pkg.Ecosystem == lockkeeper.Cargo:
+		kind = registry.Crate
+	}
+	texts := map[string]string{}
+	for _, f := range c.code.Files {
+		for _, digits := range []int{40, 64} {
+			texts[lockkeeper.BlobID([]byte(f.Text), digits)] = f.Text
+		}
+	}
+	left := maxManifestReads
+	var failed error
+	opened, _, err := c.tree.open(c.ctx, kind, c.pkg.Name, dir, func(f lockkeeper.TreeFile) ([]byte, error) {
+		if text, ok := texts[f.Blob]; ok {
+			return []byte(text), nil
+		}
+		if !slices.Contains(manifestNames, path.Base(f.Path)) || left == 0 {
+			return nil, fmt.Errorf("%w: not needed", ErrUnreadable)
+		}
+		left--
+		data, err := c.tree.read(c.ctx, f, maxManifest)
+		if err != nil && passing(err) && failed == nil {
+			failed = err
+		}
+		return data, err
+	})
+	if err != nil {
+		return nil // not a tree that could be one; its files are compared all the same
+	}
+	theirs, err := analyseSource(c.ctx, opened)
+	if failed != nil {
+		return failed
+	}
+	if err != nil {
+		return nil // no manifest that could be read, and so none of the files either
+	}
+	for _, fact := range c.code.Facts {
+		if !slices.Contains(theirs.Facts, fact) {
+			c.found.Facts = append(c.found.Facts, fact)
+		}
+	}
+	c.before.Facts = theirs.Facts
+	return nil
+}
+
+// manifestNames are the files that say what runs and are not themselves run.
+var manifestNames = []string{"Cargo.toml", "pyproject.toml", "setup.cfg"}
 
 // directory is where in the repository the package lies: of the directories with
 // a manifest the one that has most of the files, unchanged ones counting double.
@@ -398,6 +464,10 @@ func (c *comparison) upstreamPath(p string) string {
 }
 
 func (c *comparison) file(dir string, f buildcode.File) error {
+	if c.code.Has(buildcode.StartupHook) && c.anywhere(f) {
+		c.before.Files = append(c.before.Files, f)
+		return nil
+	}
 	there, why, err := c.tree.follow(c.ctx, path.Join(dir, c.upstreamPath(f.Path)))
 	switch {
 	case err != nil && passing(err):
@@ -418,6 +488,17 @@ func (c *comparison) file(dir string, f buildcode.File) error {
 		return c.differs(f, there)
 	}
 	return nil
+}
+
+// anywhere reports whether the repository has a file of that content: a wheel says
+// nothing of where in it a file comes from.
+func (c *comparison) anywhere(f buildcode.File) bool {
+	for _, there := range c.tree.files {
+		if sameContent(f, there) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *comparison) unread(f buildcode.File, why string) {
