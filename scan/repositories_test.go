@@ -1,10 +1,13 @@
 package scan_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,9 +41,16 @@ func (h *hosts) RoundTrip(req *http.Request) (*http.Response, error) {
 	return h.next.RoundTrip(req)
 }
 
+// appKey is one for all tests: making one takes a while.
+var appKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+
 func newForge(t *testing.T) *forge {
 	t.Helper()
-	server, err := githubtest.New(githubtest.Config{})
+	key, err := appKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := githubtest.New(githubtest.Config{PrivateKey: key})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -101,6 +101,11 @@ func valueLine(text string) bool {
 		if text[0] == '#' {
 			break
 		}
+		if rest, ok := strings.CutPrefix(text, "..."); ok {
+			bare.WriteByte('0')
+			text = rest
+			continue
+		}
 		if !strings.ContainsRune(" \t=,:|[](){}-", rune(text[0])) {
 			return false
 		}
