@@ -264,7 +264,7 @@ func TestPromise5OnlyTheConfiguredHostIsAsked(t *testing.T) {
 	}
 	s := newScene(t, text)
 	for i := range 5 {
-		s.change("Cargo.lock", "", crateLock(fmt.Sprintf("1.0.%d", i)))
+		s.change("Cargo.lock", "", string(crateLock(fmt.Sprintf("x 1.0.%d", i))))
 	}
 	for _, address := range []string{"https://evil.invalid/o/r", "https://" + forgeHost + ".evil.invalid/o/r", "https://" + forgeHost + "@evil.invalid/o/r"} {
 		if got := found(s.change("Cargo.lock", "", gitLock(address, "{{commit:o/r@v1}}"))); !slices.Equal(got, []string{"unverified"}) {

@@ -80,11 +80,6 @@ func mismatch(t *testing.T, r *scan.Result) *policy.Finding {
 	return found
 }
 
-// crateLock locks x at a version.
-func crateLock(version string) string {
-	return fmt.Sprintf("version = 4\n[[package]]\nname = \"x\"\nversion = %q\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"{{crate:x@%s}}\"\n", version, version)
-}
-
 // files writes txtar sections, sorted by path.
 func sections(prefix string, files map[string]string) string {
 	var b strings.Builder
@@ -146,7 +141,7 @@ func TestUpstream(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, sections("repositories/o/r/v1", test.tree)+sections("repositories/o/r/fork-1", test.tree)+sections("repositories/o/r/v1.0.1", with(test.tree, "news", "1.0.1\n"))+
 				sections("crates/x/1.0.1", test.crate))
-			r := s.change("Cargo.lock", "", crateLock("1.0.1"))
+			r := s.change("Cargo.lock", "", string(crateLock("x 1.0.1")))
 			f := mismatch(t, r)
 			if test.want == "" {
 				if f != nil {
@@ -189,7 +184,7 @@ func TestLostOrigin(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, sections("repositories/o/r/v1", map[string]string{"x/Cargo.toml": manifest})+sections("crates/x/1.0.0", old)+sections("crates/x/1.0.1", test.crate))
-			f := mismatch(t, s.change("Cargo.lock", crateLock("1.0.0"), crateLock("1.0.1")))
+			f := mismatch(t, s.change("Cargo.lock", string(crateLock("x 1.0.0")), string(crateLock("x 1.0.1"))))
 			switch {
 			case test.want == "" && f != nil:
 				t.Errorf("found %q", f.Message)
@@ -221,7 +216,7 @@ func TestMissingWhereItWas(t *testing.T) {
 			s := newScene(t, sections("repositories/o/r/v1", map[string]string{"x/build.rs": "fn main() {}\n", "x/Cargo.toml": manifestX})+
 				sections("repositories/o/r/1.0.0", map[string]string{"x/build.rs": ordinary, "x/Cargo.toml": manifestX})+
 				sections("crates/x/1.0.0", with(crate, vcsInfoPath, test.old))+sections("crates/x/1.0.1", with(crate, "build.rs", ordinary, vcsInfoPath, test.new)))
-			r := s.change("Cargo.lock", crateLock("1.0.0"), crateLock("1.0.1"))
+			r := s.change("Cargo.lock", string(crateLock("x 1.0.0")), string(crateLock("x 1.0.1")))
 			f := mismatch(t, r)
 			if name == "it is" { // then it is compared
 				if f == nil || !strings.HasPrefix(f.Message, "has other build-time code") {
@@ -277,7 +272,7 @@ func oneFileMore(t *testing.T) *scene {
 // TestASecondComparisonCostsNothing and finds the same.
 func TestASecondComparisonCostsNothing(t *testing.T) {
 	s := oneFileMore(t)
-	first := mismatch(t, s.change("Cargo.lock", "", crateLock("1.0.1")))
+	first := mismatch(t, s.change("Cargo.lock", "", string(crateLock("x 1.0.1"))))
 	if n := s.CountRequests("", ""); n != 4 { // repository, commit, manifest, branch
 		t.Errorf("%d questions", n)
 	}
@@ -286,7 +281,7 @@ func TestASecondComparisonCostsNothing(t *testing.T) {
 	}
 	s.ResetRequests()
 	s.scanner.Repositories = s.repositories()
-	second := mismatch(t, s.change("Cargo.lock", "", crateLock("1.0.1")))
+	second := mismatch(t, s.change("Cargo.lock", "", string(crateLock("x 1.0.1"))))
 	if n := s.CountRequests("", ""); n != 0 {
 		t.Errorf("%d questions the second time", n)
 	}
@@ -300,19 +295,19 @@ func TestARepositoryThatCannotBeAsked(t *testing.T) {
 	for _, path := range []string{"/repos/o/r", "/repos/o/r/git/trees", "/repos/o/r/compare"} {
 		s := oneFileMore(t)
 		heal := s.AddFault(githubtest.Fault{Path: path, Status: http.StatusBadGateway})
-		r := s.change("Cargo.lock", "", crateLock("1.0.1"))
+		r := s.change("Cargo.lock", "", string(crateLock("x 1.0.1")))
 		if f := mismatch(t, r); f != nil || !r.Retry || !strings.Contains(r.Changes[0].Note, "not compared with its repository") {
 			t.Errorf("%s: found %+v, retry %t, note %q", path, f, r.Retry, r.Changes[0].Note)
 		}
 		heal()
 		s.scanner.Repositories = s.repositories()
-		if r := s.change("Cargo.lock", "", crateLock("1.0.1")); mismatch(t, r) == nil || r.Retry {
+		if r := s.change("Cargo.lock", "", string(crateLock("x 1.0.1"))); mismatch(t, r) == nil || r.Retry {
 			t.Errorf("%s: nothing is found once GitHub answers", path)
 		}
 	}
 	s := oneFileMore(t)
 	s.scanner.Repositories = nil
-	if r := s.change("Cargo.lock", "", crateLock("1.0.1")); r.NotCompared != 1 || mismatch(t, r) != nil {
+	if r := s.change("Cargo.lock", "", string(crateLock("x 1.0.1"))); r.NotCompared != 1 || mismatch(t, r) != nil {
 		t.Errorf("without repositories: %+v", r)
 	}
 }
@@ -324,7 +319,7 @@ func TestUpstreamOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := s.scanner.Run(t.Context(), scan.Input{Base: memoryTree{}, Head: memoryTree{"Cargo.lock": []byte(s.expand(crateLock("1.0.1")))}, Policy: rules})
+	r, err := s.scanner.Run(t.Context(), scan.Input{Base: memoryTree{}, Head: memoryTree{"Cargo.lock": []byte(s.expand(string(crateLock("x 1.0.1"))))}, Policy: rules})
 	if err != nil || mismatch(t, r) != nil || s.CountRequests("", "") != 0 {
 		t.Errorf("%+v, %v, %d questions", r, err, s.CountRequests("", ""))
 	}

@@ -36,7 +36,7 @@ type Config struct {
 	Scanner *scan.Scanner
 	// NoForeign: no repository is read but those in which the App is installed.
 	NoForeign bool
-	Log           zerolog.Logger
+	Log       zerolog.Logger
 	// LoadAdvisories reads the list that Advisories is to hold, every hour. Both may be
 	// nil: then nothing is known to be malicious.
 	LoadAdvisories func(context.Context) (*advisory.List, error)
