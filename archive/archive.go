@@ -306,27 +306,27 @@ func (a *Archive) read(r io.ReaderAt, size int64) error {
 }
 
 // finish strips the leading directory, sorts, and refuses what two unpackers
-// would make different trees of.
-func (a *Archive) finish(entries []*entry) error {
+// would make different trees of. dirs are the directories that stand there by
+// themselves.
+func (a *Archive) finish(entries []*entry, dirs []string) error {
+	top := ""
 	if a.Kind != registry.Wheel {
-		if err := a.stripTop(entries); err != nil {
+		var err error
+		if top, err = a.topOf(entries, dirs); err != nil {
 			return err
 		}
 	}
 	a.files = entries
 	a.byPath = make(map[string]*entry, len(entries))
+	for _, e := range a.files {
+		e.Path = strings.TrimPrefix(e.Path, top)
+	}
 	slices.SortFunc(a.files, func(x, y *entry) int { return strings.Compare(x.Path, y.Path) })
-	folded := make(map[string]string, len(entries))
 	for _, e := range a.files {
 		if a.byPath[e.Path] != nil {
 			return fmt.Errorf("two entries are named %q", clip(e.Path))
 		}
 		a.byPath[e.Path] = e
-		key := strings.ToLower(e.Path)
-		if other, found := folded[key]; found {
-			a.note(fmt.Sprintf("%q and %q are one file on hosts without case", other, e.Path))
-		}
-		folded[key] = e.Path
 	}
 	for _, e := range a.files {
 		for i := range len(e.Path) {
@@ -338,30 +338,49 @@ func (a *Archive) finish(entries []*entry) error {
 			}
 		}
 	}
-	return nil
+	for _, dir := range dirs {
+		if e := a.byPath[strings.TrimPrefix(dir, top)]; e != nil {
+			return fmt.Errorf("%q is a directory and a file", clip(e.Path))
+		}
+	}
+	return a.checkFolded()
 }
 
-// stripTop takes off the one directory that crates and sdists consist of. An
-// sdist without one is left as it is, which is how pip unpacks it.
-func (a *Archive) stripTop(entries []*entry) error {
-	top := ""
-	for i, e := range entries {
-		dir, _, found := strings.Cut(e.Path, "/")
-		if !found && a.Kind == registry.Crate {
-			return fmt.Errorf("%q lies outside of the crate's directory", clip(e.Path))
-		}
-		if i > 0 && found && dir != top && a.Kind == registry.Crate {
+// topOf finds the one directory that crates and sdists consist of, with a slash
+// behind it. An sdist without one is left as it is, which is how pip unpacks it;
+// like pip it counts directories that are empty.
+func (a *Archive) topOf(entries []*entry, dirs []string) (string, error) {
+	top, several := "", false
+	see := func(path string, isDir bool) error {
+		dir, _, found := strings.Cut(path, "/")
+		switch {
+		case !found && !isDir && a.Kind == registry.Crate:
+			return fmt.Errorf("%q lies outside of the crate's directory", clip(path))
+		case !found && !isDir:
+			several = true
+		case top == "":
+			top = dir
+		case dir != top && a.Kind == registry.Crate:
 			return fmt.Errorf("several top-level directories, %q and %q", clip(top), clip(dir))
+		case dir != top:
+			several = true
 		}
-		if !found || i > 0 && dir != top {
-			return nil
-		}
-		top = dir
+		return nil
 	}
 	for _, e := range entries {
-		e.Path = strings.TrimPrefix(e.Path, top+"/")
+		if err := see(e.Path, false); err != nil {
+			return "", err
+		}
 	}
-	return nil
+	for _, dir := range dirs {
+		if err := see(dir, true); err != nil {
+			return "", err
+		}
+	}
+	if several || top == "" {
+		return "", nil
+	}
+	return top + "/", nil
 }
 
 const maxNotes = 20

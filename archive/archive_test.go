@@ -142,9 +142,9 @@ func TestOpen(t *testing.T) {
 			want: "build.rs \"evil\"\n",
 		},
 		{
-			name: "case collision is noted", kind: registry.Crate, filename: "a-1.0.0.crate", notes: 1,
-			data: targz(t, item{name: "a-1/build.rs", body: "1"}, item{name: "a-1/Build.rs", body: "2"}),
-			want: "Build.rs \"2\"\nbuild.rs \"1\"\n",
+			name: "case collision of equal files is noted", kind: registry.Crate, filename: "a-1.0.0.crate", notes: 1,
+			data: targz(t, item{name: "a-1/Readme.md", body: "1"}, item{name: "a-1/README.md", body: "1"}),
+			want: "README.md \"1\"\nReadme.md \"1\"\n",
 		},
 		{
 			name: "sdist with links and a comment of git archive", kind: registry.Sdist, filename: "a-1.tar.gz",
@@ -176,8 +176,8 @@ func TestOpen(t *testing.T) {
 		},
 		{
 			name: "sdist zip", kind: registry.Sdist, filename: "a-1.zip",
-			data: zipped(t, item{name: "a-1/setup.py", body: "x"}, item{name: "a-1/l", kind: tar.TypeSymlink, link: "setup.py"}),
-			want: "l -> setup.py\nsetup.py \"x\"\n",
+			data: zipped(t, item{name: "a-1/setup.py", body: "x"}, item{name: "a-1/a/", body: ""}, item{name: "a-1/a/b", body: "y"}),
+			want: "a/b \"y\"\nsetup.py \"x\"\n",
 		},
 		{
 			name: "wheel", kind: registry.Wheel, filename: "a-1-py3-none-any.whl",

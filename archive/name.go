@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
 )
 
 // cleanName checks an entry's name and drops "." and empty elements. Names that
@@ -33,16 +36,16 @@ func splitName(name string, depth int) (string, error) {
 		return "", errors.New("backslash in name")
 	case name[0] == '/':
 		return "", errors.New("absolute path")
-	case len(name) > 1 && name[1] == ':' && (name[0]|0x20 >= 'a' && name[0]|0x20 <= 'z'):
-		return "", errors.New("path with a drive letter")
 	}
 	parts := strings.Split(name, "/")
 	kept := parts[:0]
 	for _, p := range parts {
-		switch p {
-		case "..":
+		switch {
+		case p == "..":
 			return "", errors.New(`".." in path`)
-		case "", ".":
+		case p == "" || p == ".":
+		case len(p) > 1 && p[1] == ':' && (p[0]|0x20 >= 'a' && p[0]|0x20 <= 'z'):
+			return "", errors.New("path with a drive letter")
 		default:
 			kept = append(kept, p)
 		}
@@ -51,4 +54,62 @@ func splitName(name string, depth int) (string, error) {
 		return "", fmt.Errorf("path of %d elements, limit %d: %w", len(kept), depth, ErrTooLarge)
 	}
 	return strings.Join(kept, "/"), nil
+}
+
+// checkFolded refuses an archive of whose files a host without case, or one that
+// composes accents, makes fewer: which content a path has there is decided by
+// the order of unpacking, so it may be another than here. Files of equal content
+// are only noted.
+func (a *Archive) checkFolded() error {
+	folded := make(map[string]*entry, len(a.files))
+	for _, e := range a.files {
+		key := foldName(e.Path)
+		other := folded[key]
+		if other == nil {
+			folded[key] = e
+			continue
+		}
+		same := other.Link == e.Link && other.Size == e.Size
+		if same && e.Link == "" {
+			for _, one := range []*entry{other, e} {
+				if one.Digest == "" {
+					if err := a.stream(one, func([]byte) {}); err != nil {
+						return fmt.Errorf("%q: %w", clip(one.Path), err)
+					}
+				}
+			}
+			same = other.Digest == e.Digest
+		}
+		if !same {
+			return fmt.Errorf("%q and %q are one file on macOS or Windows, with a content that is different", clip(other.Path), clip(e.Path))
+		}
+		a.note(fmt.Sprintf("%q and %q are one file on macOS or Windows", clip(other.Path), clip(e.Path)))
+	}
+	return nil
+}
+
+// foldName is equal for paths that are one file somewhere: case and composition
+// (APFS, NTFS), dots and spaces at an element's end and what stands behind a
+// colon (Windows).
+func foldName(path string) string {
+	ascii := true
+	special := false
+	for i := range len(path) {
+		ascii = ascii && path[i] < utf8.RuneSelf
+		special = special || path[i] == ':' || path[i] == '.' || path[i] == ' '
+	}
+	if !ascii {
+		path = norm.NFC.String(cases.Fold().String(norm.NFD.String(path)))
+	} else {
+		path = strings.ToLower(path)
+	}
+	if !special {
+		return path
+	}
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		part, _, _ = strings.Cut(part, ":")
+		parts[i] = strings.TrimRight(part, ". ")
+	}
+	return strings.Join(parts, "/")
 }

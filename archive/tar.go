@@ -2,9 +2,11 @@ package archive
 
 import (
 	"archive/tar"
+	"archive/zip"
 	"bufio"
 	"bytes"
 	"compress/bzip2"
+	"compress/flate"
 	"compress/gzip"
 	"crypto/sha256"
 	"errors"
@@ -19,10 +21,13 @@ import (
 // readTarGz reads a gzipped tar to its end. Cargo takes the first gzip member
 // alone and Python takes them all, so of a crate a second one is refused.
 func (a *Archive) readTarGz(r io.ReaderAt, size int64) error {
+	if err := a.refuseZip(r, size); err != nil {
+		return err
+	}
 	packed := bufio.NewReader(io.NewSectionReader(r, 0, size))
 	zr, err := gzip.NewReader(packed)
 	if err != nil {
-		return fmt.Errorf("gzip: %w", err)
+		return fmt.Errorf("gzip: %w", explain(err))
 	}
 	zr.Multistream(a.Kind != registry.Crate)
 	if err := a.readTar(zr, size); err != nil {
@@ -35,6 +40,9 @@ func (a *Archive) readTarGz(r io.ReaderAt, size int64) error {
 }
 
 func (a *Archive) readTarBz2(r io.ReaderAt, size int64) error {
+	if err := a.refuseZip(r, size); err != nil {
+		return err
+	}
 	return a.readTar(bzip2.NewReader(bufio.NewReader(io.NewSectionReader(r, 0, size))), size)
 }
 
@@ -45,20 +53,23 @@ type tarReader struct {
 	count   int
 	kept    int64
 	entries []*entry
-	byName  map[string]int // index in entries
+	byName  map[string]int  // index in entries
+	linked  map[string]bool // paths that are a link, or that a hard link names
+	dirs    []string
 	scratch []byte
 }
 
 func (a *Archive) readTar(r io.Reader, packed int64) error {
 	bound := &boundReader{r: &contextReader{a.ctx, r}, packed: packed, limits: a.limits}
-	t := &tarReader{a: a, tr: tar.NewReader(bound), byName: map[string]int{}, scratch: make([]byte, 32<<10)}
+	tap := &headerTap{r: bound}
+	t := &tarReader{a: a, tr: tar.NewReader(tap), byName: map[string]int{}, linked: map[string]bool{}, scratch: make([]byte, 32<<10)}
 	for {
-		header, err := t.tr.Next()
+		header, err := tap.next(t.tr)
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("tar: %w", err)
+			return fmt.Errorf("tar: %w", explain(err))
 		}
 		if t.count++; t.count > a.limits.Entries {
 			return fmt.Errorf("more than %d entries: %w", a.limits.Entries, ErrTooLarge)
@@ -77,10 +88,27 @@ func (a *Archive) readTar(r io.Reader, packed int64) error {
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("tar: %w", err)
+			return fmt.Errorf("tar: %w", explain(err))
 		}
 	}
-	return a.finish(t.entries)
+	return a.finish(t.entries, t.dirs)
+}
+
+// explain puts into words what the decoders' errors mean for the archive.
+func explain(err error) error {
+	var deflate flate.CorruptInputError
+	var bz bzip2.StructuralError
+	switch {
+	case errors.Is(err, tar.ErrHeader):
+		return fmt.Errorf("a header is damaged: %w", err)
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return fmt.Errorf("the archive is cut off: %w", err)
+	case errors.Is(err, gzip.ErrHeader):
+		return fmt.Errorf("no compressed data where some should be: %w", err)
+	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, zip.ErrChecksum), errors.As(err, &deflate), errors.As(err, &bz):
+		return fmt.Errorf("the compressed data is damaged: %w", err)
+	}
+	return err
 }
 
 // take handles one entry.
@@ -100,13 +128,16 @@ func (t *tarReader) take(h *tar.Header) error {
 	e := &entry{File: File{Path: name, Executable: h.Mode&0o111 != 0}}
 	switch h.Typeflag {
 	case tar.TypeDir:
+		if name != "" {
+			t.dirs = append(t.dirs, name)
+		}
 		return nil
 	case tar.TypeReg:
 		if name == "" || strings.HasSuffix(h.Name, "/") {
 			return fmt.Errorf("entry %q: a file with a directory's name", clip(h.Name))
 		}
 		if err := t.content(e, h.Size); err != nil {
-			return fmt.Errorf("tar: %q: %w", clip(name), err)
+			return fmt.Errorf("tar: %q: %w", clip(name), explain(err))
 		}
 	case tar.TypeSymlink, tar.TypeLink:
 		if err := t.link(e, h); err != nil {
@@ -115,8 +146,7 @@ func (t *tarReader) take(h *tar.Header) error {
 	default:
 		return fmt.Errorf("entry %q: device or other special file (type %q)", clip(name), h.Typeflag)
 	}
-	t.put(e)
-	return nil
+	return t.put(e)
 }
 
 // checkGlobal accepts the comment that git archive writes. Python applies a
@@ -137,6 +167,7 @@ func (t *tarReader) link(e *entry, h *tar.Header) error {
 	if e.Path == "" || h.Linkname == "" {
 		return fmt.Errorf("entry %q: link without name or target", clip(h.Name))
 	}
+	t.linked[e.Path] = true
 	if h.Typeflag == tar.TypeSymlink {
 		if len(h.Linkname) > maxName {
 			return fmt.Errorf("entry %q: target of %d bytes: %w", clip(e.Path), len(h.Linkname), ErrTooLarge)
@@ -153,6 +184,10 @@ func (t *tarReader) link(e *entry, h *tar.Header) error {
 	if !found {
 		return fmt.Errorf("entry %q: hard link to %q, which is not an earlier entry", clip(e.Path), clip(target))
 	}
+	if t.entries[i].Link != "" {
+		return fmt.Errorf("entry %q: hard link to %q, which is a symbolic link", clip(e.Path), clip(target))
+	}
+	t.linked[target] = true
 	path := e.Path
 	*e = *t.entries[i]
 	e.Path = path
@@ -192,18 +227,24 @@ func (t *tarReader) content(e *entry, size int64) error {
 
 // put records e, the last of its name winning as it does when cargo and Python
 // unpack.
-func (t *tarReader) put(e *entry) {
+func (t *tarReader) put(e *entry) error {
 	i, found := t.byName[e.Path]
 	if !found {
 		t.byName[e.Path] = len(t.entries)
 		t.entries = append(t.entries, e)
-		return
+		return nil
+	}
+	// pip writes through a link that is there, into the file that it names; others
+	// replace the link.
+	if t.linked[e.Path] {
+		return fmt.Errorf("entry %q: stands there several times, and is a link or what a link names", clip(e.Path))
 	}
 	t.a.note(fmt.Sprintf("%q stands there several times; the last one counts", clip(e.Path)))
 	if old := t.entries[i]; old.kept {
 		t.kept -= int64(len(old.data))
 	}
 	t.entries[i] = e
+	return nil
 }
 
 // boundReader ends a stream that expands to more than the limits allow.

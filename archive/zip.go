@@ -2,118 +2,177 @@ package archive
 
 import (
 	"archive/zip"
+	"bufio"
 	"bytes"
+	"compress/flate"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/lockkeeper/lockkeeper"
-	"github.com/lockkeeper/lockkeeper/registry"
-)
-
-// maxDirectory bounds a zip's central directory, in bytes.
-const maxDirectory = 64 << 20
-
-// Signatures of APPNOTE.TXT, sections 4.3.7, 4.3.12, 4.3.14 to 4.3.16.
-var (
-	localSignature     = []byte("PK\x03\x04")
-	directorySignature = []byte("PK\x01\x02")
-	endSignature       = []byte("PK\x05\x06")
-	end64Signature     = []byte("PK\x06\x06")
-	locatorSignature   = []byte("PK\x06\x07")
 )
 
 // readZip reads the central directory, which decides. Contents are expanded when
 // they are asked for.
 func (a *Archive) readZip(r io.ReaderAt, size int64) error {
-	if err := countEntries(r, size, a.limits.Entries); err != nil {
-		return fmt.Errorf("zip: %w", err)
+	end, err := readEnd(r, size)
+	if err != nil {
+		return fmt.Errorf("zip: %w", explain(err))
 	}
-	budget := &budgetReaderAt{ctx: a.ctx, r: r, left: maxDirectory}
+	// zip.NewReader allocates for as many entries as the end record claims.
+	if end.count > uint64(a.limits.Entries) {
+		return fmt.Errorf("zip: %d entries, limit %d: %w", end.count, a.limits.Entries, ErrTooLarge)
+	}
+	budget := &budgetReaderAt{ctx: a.ctx, r: r, left: 2*maxDirectory + 1<<20}
 	zr, err := zip.NewReader(budget, size)
 	if err != nil {
-		return fmt.Errorf("zip: %w", err)
+		return fmt.Errorf("zip: %w", explain(err))
+	}
+	if uint64(len(zr.File)) != end.count {
+		return fmt.Errorf("zip: %d entries, and its end record says %d", len(zr.File), end.count)
+	}
+	records, err := readRecords(budget, end, zr.File)
+	if err != nil {
+		return fmt.Errorf("zip: %w", explain(err))
 	}
 	budget.left = -1 // from here on entries bound what is read
-	if len(zr.File) > a.limits.Entries {
-		return fmt.Errorf("more than %d entries: %w", a.limits.Entries, ErrTooLarge)
-	}
-	if !a.Partial {
-		if err := checkLocal(r, size, zr.File); err != nil {
-			return fmt.Errorf("zip: %w", err)
-		}
+	if err := checkSpans(records, end); err != nil {
+		return fmt.Errorf("zip: %w", explain(err))
 	}
 	var entries []*entry
-	for _, f := range zr.File {
-		e, err := a.zipEntry(f)
+	var dirs []string
+	for i := range records {
+		e, err := a.zipEntry(budget, &records[i])
 		if err != nil {
 			return err
 		}
-		if e != nil {
-			entries = append(entries, e)
+		if e.open == nil {
+			dirs = append(dirs, e.Path)
+			continue
+		}
+		entries = append(entries, e)
+	}
+	if !a.Partial {
+		if err := checkLocals(budget, records, end); err != nil {
+			return fmt.Errorf("zip: %w", explain(err))
+		}
+		if err := a.checkHidden(budget, records); err != nil {
+			return fmt.Errorf("zip: %w", explain(err))
 		}
 	}
-	return a.finish(entries)
+	return a.finish(entries, dirs)
 }
 
-// zipEntry checks one entry of the central directory; nil for a directory.
-func (a *Archive) zipEntry(f *zip.File) (*entry, error) {
+// zipEntry checks one entry of the central directory; a directory has no content
+// to open.
+func (a *Archive) zipEntry(r io.ReaderAt, record *zipRecord) (*entry, error) {
+	f := record.file
 	name, err := cleanName(f.Name, a.limits.Depth)
 	if err != nil {
 		return nil, err
 	}
 	mode := f.Mode()
 	switch {
-	case f.Flags&1 != 0:
+	case f.Flags&flagEncrypted != 0:
 		return nil, fmt.Errorf("entry %q: encrypted", clip(name))
+	case f.Flags&flagPatch != 0:
+		return nil, fmt.Errorf("entry %q: a patch: %w", clip(name), ErrUnsupported)
+	case f.Flags&flagUTF8 == 0 && !isASCII(f.Name):
+		return nil, fmt.Errorf("entry %q: name without a mark that it is UTF-8, which tools read differently", clip(name))
 	case f.Method != zip.Store && f.Method != zip.Deflate:
 		return nil, fmt.Errorf("entry %q: compression method %d: %w", clip(name), f.Method, ErrUnsupported)
 	case strings.HasSuffix(f.Name, "/"):
 		if f.UncompressedSize64 != 0 {
 			return nil, fmt.Errorf("entry %q: a directory with content", clip(name))
 		}
-		return nil, nil
+		return &entry{File: File{Path: name}}, nil
 	case name == "":
 		return nil, fmt.Errorf("entry %q: a file with a directory's name", clip(f.Name))
 	case f.UncompressedSize64 > 1<<40 || f.CompressedSize64 > 1<<40:
 		return nil, fmt.Errorf("entry %q: declares %d bytes: %w", clip(name), f.UncompressedSize64, ErrTooLarge)
+	case f.Method == zip.Store && f.UncompressedSize64 != f.CompressedSize64:
+		return nil, fmt.Errorf("entry %q: not compressed, and of two sizes", clip(name))
 	case f.UncompressedSize64 > ratioFloor && f.UncompressedSize64/max(f.CompressedSize64, 1) >= uint64(a.limits.Ratio):
 		return nil, fmt.Errorf("entry %q: %d bytes expand more than %d-fold: %w", clip(name), f.CompressedSize64, a.limits.Ratio, ErrTooLarge)
+	case mode.Type() != 0:
+		// Unpackers write a link's target out as the content of a file (pip), follow it
+		// or refuse it.
+		return nil, fmt.Errorf("entry %q: link, device or other special file, which tools read differently", clip(name))
 	}
-	e := &entry{
+	return &entry{
 		File: File{Path: name, Size: int64(f.UncompressedSize64), Executable: mode&0o111 != 0},
-		open: f.Open,
-	}
-	// The wheel format has no links; unpackers write the target out as a plain file,
-	// follow it or refuse it.
-	if mode.Type() != 0 {
-		if a.Kind != registry.Sdist || mode.Type() != fs.ModeSymlink {
-			return nil, fmt.Errorf("entry %q: link, device or other special file", clip(name))
-		}
-		target, err := a.zipLink(e)
-		if err != nil {
-			return nil, fmt.Errorf("entry %q: %w", clip(name), err)
-		}
-		e.Link, e.open = target, nil
-	}
-	return e, nil
+		open: func() (io.ReadCloser, error) {
+			// Of a partial archive the local header is read only now.
+			if record.data == 0 {
+				if err := record.readLocal(r); err != nil {
+					return nil, err
+				}
+			}
+			return f.Open()
+		},
+	}, nil
 }
 
-func (a *Archive) zipLink(e *entry) (string, error) {
-	if e.Size == 0 || e.Size > maxName {
-		return "", fmt.Errorf("link with a target of %d bytes", e.Size)
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
 	}
-	var target []byte
-	if err := a.stream(e, func(p []byte) { target = append(target, p...) }); err != nil {
-		return "", err
+	return true
+}
+
+// checkHidden looks for local headers inside of entries. A deflated stream may
+// end before its entry does, and whoever reads on from there (a streaming
+// unpacker) finds files that the central directory does not list. Where there is
+// one, an archive within the archive most likely, the entry is expanded to see
+// that it ends where it should.
+func (a *Archive) checkHidden(r io.ReaderAt, records []zipRecord) error {
+	buf := make([]byte, 64<<10)
+	for i := range records {
+		record := &records[i]
+		size := int64(record.file.CompressedSize64)
+		found := false
+		for at := int64(0); at < size && !found; at += int64(len(buf) - len(localSignature) + 1) {
+			n, err := r.ReadAt(buf[:min(int64(len(buf)), size-at)], record.data+at)
+			if err != nil && err != io.EOF {
+				return err
+			}
+			found = bytes.Contains(buf[:n], []byte(localSignature))
+		}
+		if !found || record.file.Method == zip.Store && record.file.Flags&flagDescriptor == 0 {
+			continue
+		}
+		if record.file.Method == zip.Store || strings.HasSuffix(record.file.Name, "/") {
+			return fmt.Errorf("%q: holds the header of another file, and its end is not certain", clip(record.file.Name))
+		}
+		if err := a.checkEnd(r, record); err != nil {
+			return fmt.Errorf("%q: %w", clip(record.file.Name), explain(err))
+		}
 	}
-	return string(target), nil
+	return nil
+}
+
+// checkEnd expands a deflated entry, which must end where the directory says.
+func (a *Archive) checkEnd(r io.ReaderAt, record *zipRecord) error {
+	f := record.file
+	if a.spent+int64(f.UncompressedSize64) > a.limits.Unpacked {
+		return fmt.Errorf("more than %d bytes expanded: %w", a.limits.Unpacked, ErrTooLarge)
+	}
+	packed := bufio.NewReader(io.NewSectionReader(r, record.data, int64(f.CompressedSize64)))
+	n, err := io.Copy(io.Discard, io.LimitReader(flate.NewReader(packed), int64(f.UncompressedSize64)+1))
+	a.spent += n
+	if err != nil {
+		return err
+	}
+	if _, err := packed.ReadByte(); err != io.EOF || n != int64(f.UncompressedSize64) {
+		return errors.New("its compressed data ends elsewhere than its entry, and the header of another file follows")
+	}
+	return nil
 }
 
 // stream expands e, giving its bytes to use and remembering their digest. It
@@ -124,7 +183,7 @@ func (a *Archive) stream(e *entry, use func([]byte)) error {
 	}
 	rc, err := e.open()
 	if err != nil {
-		return fmt.Errorf("zip: %w", err)
+		return fmt.Errorf("zip: %w", explain(err))
 	}
 	defer rc.Close()
 	sum := sha256.New()
@@ -144,7 +203,7 @@ func (a *Archive) stream(e *entry, use func([]byte)) error {
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("zip: %w", err)
+			return fmt.Errorf("zip: %w", explain(err))
 		}
 	}
 	e.Digest = lockkeeper.SumBytes(sum.Sum(nil))
@@ -154,114 +213,15 @@ func (a *Archive) stream(e *entry, use func([]byte)) error {
 func (a *Archive) head(e *entry) ([]byte, error) {
 	rc, err := e.open()
 	if err != nil {
-		return nil, fmt.Errorf("zip: %w", err)
+		return nil, fmt.Errorf("zip: %w", explain(err))
 	}
 	defer rc.Close()
 	head := make([]byte, min(e.Size, headSize))
 	if _, err := io.ReadFull(rc, head); err != nil {
-		return nil, fmt.Errorf("zip: %w", err)
+		return nil, fmt.Errorf("zip: %w", explain(err))
 	}
 	a.spent += int64(len(head))
 	return head, nil
-}
-
-// countEntries reads the end record by itself, because zip.NewReader allocates
-// for as many entries as are claimed there.
-func countEntries(r io.ReaderAt, size int64, limit int) error {
-	tail := make([]byte, min(size, 22+0xffff))
-	if _, err := r.ReadAt(tail, size-int64(len(tail))); err != nil && err != io.EOF {
-		return err
-	}
-	i := bytes.LastIndex(tail, endSignature)
-	if i < 0 || len(tail)-i < 22 {
-		return zip.ErrFormat
-	}
-	count := uint64(binary.LittleEndian.Uint16(tail[i+10:]))
-	if i >= 20 && bytes.Equal(tail[i-20:i-16], locatorSignature) {
-		record := make([]byte, 56)
-		at := binary.LittleEndian.Uint64(tail[i-12:])
-		if at > uint64(size) {
-			return zip.ErrFormat
-		}
-		if _, err := r.ReadAt(record, int64(at)); err != nil || !bytes.Equal(record[:4], end64Signature) {
-			return zip.ErrFormat
-		}
-		count = max(count, binary.LittleEndian.Uint64(record[32:]))
-	}
-	if count > uint64(limit) {
-		return fmt.Errorf("more than %d entries: %w", limit, ErrTooLarge)
-	}
-	return nil
-}
-
-// checkLocal walks the local headers as a streaming unpacker (uv) does, and
-// wants to meet exactly the files of the central directory (pip): no other
-// names, no overlaps, no bytes in between, none before.
-func checkLocal(r io.ReaderAt, size int64, files []*zip.File) error {
-	type span struct {
-		f    *zip.File
-		data int64
-	}
-	spans := make([]span, 0, len(files))
-	for _, f := range files {
-		at, err := f.DataOffset()
-		if err != nil {
-			return fmt.Errorf("%q: %w", clip(f.Name), err)
-		}
-		spans = append(spans, span{f, at})
-	}
-	slices.SortFunc(spans, func(x, y span) int { return int(min(max(x.data-y.data, -1), 1)) })
-	offset := int64(0)
-	for _, s := range spans {
-		header := make([]byte, 30)
-		if _, err := r.ReadAt(header, offset); err != nil || !bytes.Equal(header[:4], localSignature) {
-			return fmt.Errorf("%q: entries overlap, or bytes belong to no entry of the central directory", clip(s.f.Name))
-		}
-		nameLen := int64(binary.LittleEndian.Uint16(header[26:]))
-		extraLen := int64(binary.LittleEndian.Uint16(header[28:]))
-		name := make([]byte, nameLen)
-		if _, err := r.ReadAt(name, offset+30); err != nil {
-			return fmt.Errorf("%q: %w", clip(s.f.Name), err)
-		}
-		if offset+30+nameLen+extraLen != s.data || string(name) != s.f.Name {
-			return fmt.Errorf("%q: local header (%q) and central directory disagree", clip(s.f.Name), clip(string(name)))
-		}
-		if binary.LittleEndian.Uint16(header[8:]) != s.f.Method {
-			return fmt.Errorf("%q: local header and central directory name different compression", clip(s.f.Name))
-		}
-		offset = afterData(r, s.data+int64(s.f.CompressedSize64), s.f.Flags&8 != 0)
-		if offset < 0 || offset > size {
-			return fmt.Errorf("%q: entries overlap, or bytes belong to no entry of the central directory", clip(s.f.Name))
-		}
-	}
-	return checkSignature(r, offset, directorySignature, endSignature, end64Signature)
-}
-
-// afterData finds where the next record starts, behind the data descriptor if
-// there is one (APPNOTE.TXT 4.3.9: 12 or 20 bytes, four more with a signature);
-// -1 if nowhere.
-func afterData(r io.ReaderAt, end int64, descriptor bool) int64 {
-	if !descriptor {
-		return end
-	}
-	for _, skip := range []int64{16, 24, 12, 20} {
-		if checkSignature(r, end+skip, localSignature, directorySignature) == nil {
-			return end + skip
-		}
-	}
-	return -1
-}
-
-func checkSignature(r io.ReaderAt, offset int64, any ...[]byte) error {
-	var got [4]byte
-	if _, err := r.ReadAt(got[:], offset); err == nil || errors.Is(err, io.EOF) {
-		for _, want := range any {
-			if bytes.Equal(got[:], want) {
-				return nil
-			}
-		}
-	}
-	return errors.New("bytes between the entries and the central directory")
 }
 
 // budgetReaderAt bounds what zip.NewReader fetches; a negative budget is no bound.
