@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"unicode/utf8"
 
@@ -27,26 +28,31 @@ func (a *Archive) readZip(r io.ReaderAt, size int64) error {
 	if end.count > uint64(a.limits.Entries) {
 		return fmt.Errorf("zip: %d entries, limit %d: %w", end.count, a.limits.Entries, ErrTooLarge)
 	}
-	budget := &budgetReaderAt{ctx: a.ctx, r: r, left: 2*maxDirectory + 1<<20}
-	zr, err := zip.NewReader(budget, size)
+	// In one read, since by ranges each costs a request: of the directory and of the
+	// end that zip.NewReader looks at.
+	window, err := newWindow(&contextReaderAt{a.ctx, r}, min(end.offset, max(size-maxEnd, 0)), size)
+	if err != nil {
+		return fmt.Errorf("zip: central directory: %w", explain(err))
+	}
+	zr, err := zip.NewReader(window, size)
 	if err != nil {
 		return fmt.Errorf("zip: %w", explain(err))
 	}
 	if uint64(len(zr.File)) != end.count {
 		return fmt.Errorf("zip: %d entries, and its end record says %d", len(zr.File), end.count)
 	}
-	records, err := readRecords(budget, end, zr.File)
+	records, err := readRecords(window, end, zr.File)
 	if err != nil {
 		return fmt.Errorf("zip: %w", explain(err))
 	}
-	budget.left = -1 // from here on entries bound what is read
+	window.drop()
 	if err := checkSpans(records, end); err != nil {
 		return fmt.Errorf("zip: %w", explain(err))
 	}
 	var entries []*entry
 	var dirs []string
 	for i := range records {
-		e, err := a.zipEntry(budget, &records[i])
+		e, err := a.zipEntry(window, &records[i])
 		if err != nil {
 			return err
 		}
@@ -57,10 +63,10 @@ func (a *Archive) readZip(r io.ReaderAt, size int64) error {
 		entries = append(entries, e)
 	}
 	if !a.Partial {
-		if err := checkLocals(budget, records, end); err != nil {
+		if err := checkLocals(window, records, end); err != nil {
 			return fmt.Errorf("zip: %w", explain(err))
 		}
-		if err := a.checkHidden(budget, records); err != nil {
+		if err := a.checkHidden(window, records); err != nil {
 			return fmt.Errorf("zip: %w", explain(err))
 		}
 	}
@@ -224,22 +230,44 @@ func (a *Archive) head(e *entry) ([]byte, error) {
 	return head, nil
 }
 
-// budgetReaderAt bounds what zip.NewReader fetches; a negative budget is no bound.
-type budgetReaderAt struct {
-	ctx  context.Context
+// windowReaderAt has read a part of r ahead.
+type windowReaderAt struct {
 	r    io.ReaderAt
-	left int64
+	from int64
+	data []byte
 }
 
-func (b *budgetReaderAt) ReadAt(p []byte, off int64) (int, error) {
-	if err := b.ctx.Err(); err != nil {
+func newWindow(r io.ReaderAt, from, to int64) (*windowReaderAt, error) {
+	w := &windowReaderAt{r: r, from: from, data: make([]byte, to-from)}
+	if n, err := r.ReadAt(w.data, from); n < len(w.data) {
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *windowReaderAt) ReadAt(p []byte, off int64) (int, error) {
+	if off < w.from || off > w.from+int64(len(w.data)) {
+		return w.r.ReadAt(p, off)
+	}
+	n := copy(p, w.data[off-w.from:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// drop forgets what was read ahead.
+func (w *windowReaderAt) drop() { w.data, w.from = nil, math.MaxInt64 }
+
+// contextReaderAt ends reading when ctx does.
+type contextReaderAt struct {
+	ctx context.Context
+	r   io.ReaderAt
+}
+
+func (c *contextReaderAt) ReadAt(p []byte, off int64) (int, error) {
+	if err := c.ctx.Err(); err != nil {
 		return 0, err
 	}
-	if b.left >= 0 {
-		if int64(len(p)) > b.left {
-			return 0, fmt.Errorf("central directory of more than %d bytes: %w", maxDirectory, ErrTooLarge)
-		}
-		b.left -= int64(len(p))
-	}
-	return b.r.ReadAt(p, off)
+	return c.r.ReadAt(p, off)
 }

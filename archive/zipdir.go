@@ -32,6 +32,8 @@ const (
 	end64Size   = 56
 	locatorSize = 20
 
+	// maxEnd is how far in front of a zip's end its end records may start.
+	maxEnd        = 66 << 10
 	maxExtra      = 0xffff
 	maxDescriptor = 24
 )
@@ -62,7 +64,7 @@ type zipEnd struct {
 // together without a byte left over: of two directories, two end records or two
 // sizes, zipfile, Go and uv each take another one.
 func readEnd(r io.ReaderAt, size int64) (zipEnd, error) {
-	tail := make([]byte, min(size, endSize+0xffff+locatorSize+end64Size))
+	tail := make([]byte, min(size, maxEnd))
 	if _, err := r.ReadAt(tail, size-int64(len(tail))); err != nil && err != io.EOF {
 		return zipEnd{}, err
 	}

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/registry"
@@ -109,62 +108,5 @@ func TestWithoutCacheNothingIsLeft(t *testing.T) {
 	}
 	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) != 0 {
 		t.Errorf("left: %v, %v", left, err)
-	}
-}
-
-func TestRangesThatLie(t *testing.T) {
-	data := bytes.Repeat([]byte("0123456789abcdef"), 20_000) // 320,000 bytes
-	for _, test := range []struct {
-		name   string
-		answer func(w http.ResponseWriter, r *http.Request, n int32)
-	}{
-		{"file replaced meanwhile", func(w http.ResponseWriter, r *http.Request, n int32) {
-			w.Header().Set("ETag", fmt.Sprintf(`"%d"`, n))
-			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
-		}},
-		{"other size than stated", func(w http.ResponseWriter, r *http.Request, _ int32) {
-			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(append(data, 'x')))
-		}},
-		{"other range", func(w http.ResponseWriter, _ *http.Request, _ int32) {
-			w.Header().Set("Content-Range", fmt.Sprintf("bytes 0-9/%d", len(data)))
-			w.WriteHeader(http.StatusPartialContent)
-			w.Write(data[:10])
-		}},
-		{"no range", func(w http.ResponseWriter, _ *http.Request, _ int32) { w.WriteHeader(http.StatusPartialContent) }},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			var n atomic.Int32
-			c, url := serve(t, fetch.Config{Retries: 1}, func(w http.ResponseWriter, r *http.Request) { test.answer(w, r, n.Add(1)) })
-			blob, err := c.Ranges(t.Context(), fetch.File{URL: url, Size: int64(len(data)), Limit: 1 << 20})
-			if err == nil {
-				_, err = blob.ReadAt(make([]byte, len(data)), 0)
-			}
-			if err == nil {
-				t.Error("no error")
-			}
-		})
-	}
-}
-
-func TestRangesAreBounded(t *testing.T) {
-	data := make([]byte, 80<<20)
-	c, url := serve(t, fetch.Config{}, func(w http.ResponseWriter, r *http.Request) {
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
-	})
-	blob, err := c.Ranges(t.Context(), fetch.File{URL: url, Limit: 1 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer blob.Close()
-	var size *fetch.SizeError
-	n, err := io.Copy(io.Discard, io.NewSectionReader(blob, 0, blob.Size))
-	if !errors.As(err, &size) || n < 60<<20 || n > 70<<20 {
-		t.Errorf("read %d bytes, %v; want a SizeError after 64 MiB", n, err)
-	}
-	if _, err := blob.ReadAt(make([]byte, 10), -1); err == nil {
-		t.Error("a negative offset was read")
-	}
-	if n, err := blob.ReadAt(make([]byte, 10), blob.Size); n != 0 || err != io.EOF {
-		t.Errorf("read at the end: %d, %v; want EOF", n, err)
 	}
 }

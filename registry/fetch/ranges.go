@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,41 +16,57 @@ import (
 )
 
 const (
-	blockSize  = 64 << 10 // unit of range requests and of their cache
-	maxBlocks  = 64       // blocks kept for one file: 4 MiB
-	maxRun     = 16       // blocks asked for at once: 1 MiB
-	maxPartial = 64 << 20 // bytes that range requests for one file may bring
+	blockSize   = 64 << 10 // unit of range requests and of their cache
+	maxBlocks   = 64       // blocks kept for one file: 4 MiB
+	maxRun      = 16       // blocks asked for at once: 1 MiB
+	firstRun    = 2        // blocks of the first request: a zip's end record and its comment lie within 66 KiB
+	maxPartial  = 64 << 20 // bytes that range requests for one file may bring
+	maxRequests = 256      // for one file; a wheel with start-up hooks needs about ten
 )
 
 // Ranges opens a file that is read piece by piece as its reader is asked, and
 // marks it Partial: no digest covers what is read. A server that ignores ranges
 // is given way to with Whole, which needs f.Digest. Reads fail once ctx ends,
-// when the server's file changes meanwhile, and after 64 MiB.
+// when the server's file changes meanwhile, and with a *PartsError after 64 MiB or
+// 256 requests.
 func (c *Client) Ranges(ctx context.Context, f File) (*registry.Blob, error) {
 	if err := c.Allowed(f.URL); err != nil {
 		return nil, err
 	}
-	r := &ranges{c: c, ctx: ctx, file: f, blocks: map[int64][]byte{}}
+	r := &ranges{c: c, ctx: ctx, file: f, blocks: map[int64][]byte{}, next: -1}
 	// The tail comes first: a zip's directory lies there, and the answer tells
 	// the size and whether ranges are spoken at all.
-	spec := fmt.Sprintf("bytes=-%d", blockSize)
-	first, want := int64(-1), int64(0)
+	spec := fmt.Sprintf("bytes=-%d", firstRun*blockSize)
+	from, want := int64(-1), int64(0)
 	if f.Size > 0 {
-		first = (f.Size - 1) / blockSize * blockSize
-		want = f.Size - first
-		spec = fmt.Sprintf("bytes=%d-%d", first, f.Size-1)
+		from = max((f.Size-1)/blockSize-firstRun+1, 0) * blockSize
+		want = f.Size - from
+		spec = fmt.Sprintf("bytes=%d-%d", from, f.Size-1)
 	}
-	data, err := r.get(spec, first, want)
+	data, err := r.get(spec, from, want)
 	if errors.Is(err, errNoRanges) {
 		return c.Whole(ctx, f)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get %s: %w", f.URL, err)
 	}
-	if first >= 0 {
-		r.put(first/blockSize, data)
+	if from < 0 && int64(len(data)) != min(r.size, firstRun*blockSize) {
+		return nil, fmt.Errorf("get %s: %w: asked for %s, got %d bytes", f.URL, errFinal, spec, len(data))
 	}
+	// Without a stated size the answer starts within a block.
+	start := r.size - int64(len(data))
+	index := (start + blockSize - 1) / blockSize
+	r.putAll(index, data[min(index*blockSize-start, int64(len(data))):])
 	return &registry.Blob{ReaderAt: r, Closer: r, Size: r.size, Partial: true}, nil
+}
+
+// PartsError says that reading a file in parts took more than its bounds allow.
+type PartsError struct {
+	URL string
+}
+
+func (e *PartsError) Error() string {
+	return fmt.Sprintf("%.300s: reading it in parts takes more than %d bytes or %d requests", e.URL, maxPartial, maxRequests)
 }
 
 var errNoRanges = errors.New("the server does not answer range requests")
@@ -60,13 +77,16 @@ type ranges struct {
 	ctx  context.Context // of Open: io.ReaderAt has no place for one
 	file File
 
-	mu     sync.Mutex // guards what follows; one request at a time for one file
-	size   int64
-	etag   string
-	blocks map[int64][]byte
-	recent []int64 // keys of blocks, least recently used first
-	total  int64   // bytes brought so far
-	closed bool
+	mu        sync.Mutex // guards what follows; one request at a time for one file
+	size      int64
+	validator string // ETag or Last-Modified of the first answer
+	blocks    map[int64][]byte
+	recent    []int64 // keys of blocks, least recently used first
+	next      int64   // the block behind those brought last
+	run       int64   // how many those were; twice as many when reading goes on there
+	total     int64   // bytes brought so far
+	requests  int
+	closed    bool
 }
 
 // ReadAt reads through the cache of blocks.
@@ -108,11 +128,17 @@ func (r *ranges) Close() error {
 	return nil
 }
 
-// load brings blocks from index on, up to last, the first one that is already
-// there, or maxRun of them. r.mu must be held.
+// load brings blocks from index on, up to last, or further where reading goes on
+// from the blocks before; not those that are there, and no more than maxRun.
+// r.mu must be held.
 func (r *ranges) load(index, last int64) error {
+	count := last - index + 1
+	if index == r.next {
+		count = max(count, 2*r.run)
+	}
+	count = min(count, maxRun, (r.size-1)/blockSize-index+1)
 	end := index + 1
-	for end <= last && end < index+maxRun && r.blocks[end] == nil {
+	for end < index+count && r.blocks[end] == nil {
 		end++
 	}
 	from, to := index*blockSize, min(end*blockSize, r.size)
@@ -120,12 +146,19 @@ func (r *ranges) load(index, last int64) error {
 	if err != nil {
 		return err
 	}
-	for i := index; i < end; i++ {
-		k := min(int64(len(data)), blockSize)
-		r.put(i, data[:k:k])
-		data = data[k:]
-	}
+	r.putAll(index, data)
+	r.next, r.run = end, end-index
 	return nil
+}
+
+// putAll keeps data as blocks from index on.
+func (r *ranges) putAll(index int64, data []byte) {
+	for len(data) > 0 {
+		k := min(len(data), blockSize)
+		r.put(index, data[:k:k])
+		data = data[k:]
+		index++
+	}
 }
 
 // put keeps a block and lets the oldest go. r.mu must be held, or r be new.
@@ -151,8 +184,8 @@ func (r *ranges) touch(index int64) {
 // the same file as before, from byte from (-1: whatever the server says, for the
 // first request), want bytes long (0: unknown).
 func (r *ranges) get(spec string, from, want int64) ([]byte, error) {
-	if r.total > maxPartial {
-		return nil, &SizeError{URL: r.file.URL, Limit: maxPartial}
+	if r.requests++; r.total > maxPartial || r.requests > maxRequests {
+		return nil, &PartsError{URL: r.file.URL}
 	}
 	req, err := retryablehttp.NewRequestWithContext(r.ctx, http.MethodGet, r.file.URL, nil)
 	if err != nil {
@@ -166,8 +199,14 @@ func (r *ranges) get(spec string, from, want int64) ([]byte, error) {
 		if err := checkStatus(resp, r.file.NotFound, http.StatusOK, http.StatusPartialContent); err != nil {
 			return err
 		}
-		if resp.StatusCode == http.StatusOK {
+		if resp.StatusCode == http.StatusOK && r.size == 0 {
 			return fmt.Errorf("%w (%w)", errNoRanges, errFinal)
+		}
+		if resp.StatusCode == http.StatusOK {
+			return fmt.Errorf("%w: asked for %s, got the whole file", errFinal, spec)
+		}
+		if encoding := resp.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+			return fmt.Errorf("%w: parts of a file in encoding %.40q", errFinal, encoding)
 		}
 		start, end, size, err := parseContentRange(resp.Header.Get("Content-Range"))
 		if err != nil {
@@ -194,16 +233,18 @@ func (r *ranges) get(spec string, from, want int64) ([]byte, error) {
 	return data, nil
 }
 
-// same checks that an answer is about the file that the first one was about.
+// same checks that an answer is about the file that the first one was about. A
+// server without validators is taken at its word, as for everything that is read
+// in parts.
 func (r *ranges) same(resp *http.Response, size int64) error {
-	etag := resp.Header.Get("ETag")
+	validator := cmp.Or(resp.Header.Get("ETag"), resp.Header.Get("Last-Modified"))
 	if r.size == 0 {
 		if r.file.Size > 0 && size != r.file.Size {
 			return fmt.Errorf("%w: the file has %d bytes, the registry says %d", errFinal, size, r.file.Size)
 		}
-		r.size, r.etag = size, etag
+		r.size, r.validator = size, validator
 	}
-	if size != r.size || etag != r.etag {
+	if size != r.size || validator != r.validator {
 		return fmt.Errorf("%w: the file changed while it was read", errFinal)
 	}
 	return nil
