@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"strings"
 
@@ -56,13 +57,14 @@ type tarReader struct {
 	byName  map[string]int  // index in entries
 	linked  map[string]bool // paths that are a link, or that a hard link names
 	dirs    []string
+	sum     hash.Hash
 	scratch []byte
 }
 
 func (a *Archive) readTar(r io.Reader, packed int64) error {
 	bound := &boundReader{r: &contextReader{a.ctx, r}, packed: packed, limits: a.limits}
 	tap := &headerTap{r: bound}
-	t := &tarReader{a: a, tr: tar.NewReader(tap), byName: map[string]int{}, linked: map[string]bool{}, scratch: make([]byte, 32<<10)}
+	t := &tarReader{a: a, tr: tar.NewReader(tap), byName: map[string]int{}, linked: map[string]bool{}, sum: sha256.New(), scratch: make([]byte, 32<<10)}
 	for {
 		header, err := tap.next(t.tr)
 		if err == io.EOF {
@@ -194,34 +196,32 @@ func (t *tarReader) link(e *entry, h *tar.Header) error {
 	return nil
 }
 
-// content reads one file: summed always, kept when small enough.
+// content reads one file: summed always, kept when small enough. Its size is what
+// the header says, or the tar is cut off.
 func (t *tarReader) content(e *entry, size int64) error {
-	keep := size <= t.a.limits.File && t.kept+size <= t.a.limits.Kept
-	var data []byte
-	if keep {
-		data = make([]byte, 0, size)
-	}
-	sum := sha256.New()
-	for {
-		n, err := t.tr.Read(t.scratch)
-		sum.Write(t.scratch[:n])
-		e.Size += int64(n)
-		if keep {
-			data = append(data, t.scratch[:n]...)
-		} else if len(data) < headSize {
-			data = append(data, t.scratch[:min(n, headSize-len(data))]...)
-		}
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
+	e.Size, e.kept = size, size <= t.a.limits.File && t.kept+size <= t.a.limits.Kept
+	t.sum.Reset()
+	if e.kept {
+		e.data = make([]byte, size)
+		if _, err := io.ReadFull(t.tr, e.data); err != nil {
 			return err
 		}
+		t.sum.Write(e.data)
+		t.kept += size
+	} else {
+		for left := size; left > 0; {
+			part := t.scratch[:min(left, int64(len(t.scratch)))]
+			if _, err := io.ReadFull(t.tr, part); err != nil {
+				return err
+			}
+			t.sum.Write(part)
+			if e.data == nil {
+				e.data = bytes.Clone(part[:min(len(part), headSize)])
+			}
+			left -= int64(len(part))
+		}
 	}
-	if keep {
-		t.kept += int64(len(data))
-	}
-	e.kept, e.data, e.Digest = keep, data, lockkeeper.SumBytes(sum.Sum(nil))
+	e.Digest = lockkeeper.SumBytes(t.sum.Sum(nil))
 	return nil
 }
 
