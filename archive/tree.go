@@ -48,7 +48,7 @@ func OpenTree(ctx context.Context, kind registry.Kind, name string, sources []So
 			return io.NopCloser(bytes.NewReader(data)), err
 		}}
 	}
-	if err := a.finish(entries); err != nil {
+	if err := a.finish(entries, nil); err != nil {
 		return nil, fmt.Errorf("open %q: %w", name, err)
 	}
 	return a, nil
