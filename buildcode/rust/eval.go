@@ -97,7 +97,7 @@ func (p *program) follow(e span, v *value, depth int, fragment bool) {
 		case t.kind == ident && at(tokens, i-1).is("."):
 			i = p.method(e, v, i)
 		case t.kind == ident && at(tokens, i+1).is("!") && opens(at(tokens, i+2)):
-			i = p.macro(e, v, i, depth)
+			i = p.macro(e, v, i, depth, fragment)
 		case t.word("if"), t.word("while"):
 			// The condition decides and is not what comes out.
 			i = max(seek(tokens, i+1, "{"), i+1)
@@ -200,12 +200,18 @@ func (p *program) method(e span, v *value, i int) int {
 }
 
 // macro handles name!(...).
-func (p *program) macro(e span, v *value, i, depth int) int {
+func (p *program) macro(e span, v *value, i, depth int, fragment bool) int {
 	tokens := e.s.tokens
 	end := block(tokens, i+2)
 	inner := span{e.s, i + 3, end - 1, e.params}
 	switch tokens[i].text {
-	case "format", "concat", "format_args":
+	case "concat":
+		if text, ok := joined(tokens, inner.lo, inner.hi); ok && !fragment {
+			v.literals = append(v.literals, text)
+			break
+		}
+		p.follow(inner, v, depth+1, true)
+	case "format", "format_args":
 		p.follow(inner, v, depth+1, true)
 	case "env", "option_env":
 		if t := at(tokens, i+3); t.kind == str {
@@ -222,6 +228,20 @@ func (p *program) macro(e span, v *value, i, depth int) int {
 	return end
 }
 
+// joined is what a concat! of nothing but strings and characters comes to.
+func joined(tokens []token, lo, hi int) (string, bool) {
+	var b strings.Builder
+	for i := lo; i < hi; i++ {
+		switch t := at(tokens, i); {
+		case t.kind == str || t.kind == char:
+			b.WriteString(t.text)
+		case !t.is(","):
+			return "", false
+		}
+	}
+	return b.String(), true
+}
+
 // captures follows {name} in the string of a format!.
 func (p *program) captures(e span, format string, i int, v *value, depth int) {
 	for {
@@ -235,7 +255,7 @@ func (p *program) captures(e span, format string, i int, v *value, depth int) {
 		}
 		name, _, _ = strings.Cut(name, ":")
 		if n := identLen(name); n > 0 && n == len(name) {
-			p.variable(e, v, name, i, depth, true)
+			p.variable(e, v, normal(name), i, depth, true)
 		}
 		format = after
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // tokenKind is as fine as the scanner needs it.
@@ -176,9 +178,9 @@ func (l *lexer) next() error {
 	return nil
 }
 
-// normal is NFC as far as it makes ASCII letters: rustc normalises identifiers,
-// and the Kelvin sign becomes a K.
-func normal(s string) string { return strings.ReplaceAll(s, "\u212a", "K") }
+// normal is NFC, to which rustc brings identifiers: the Kelvin sign becomes a K,
+// and an alias is the same however its accents are written.
+func normal(s string) string { return norm.NFC.String(s) }
 
 // identLen is the length in bytes of the identifier at the start of s.
 func identLen(s string) int {

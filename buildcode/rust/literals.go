@@ -55,7 +55,7 @@ var private = regexp.MustCompile(`(^|[/\\"' ])(~[/\\]|\.ssh\b|\.aws\b|\.gnupg\b|
 
 // linking matches arguments that make the compiler or linker load or start
 // something else.
-var linking = regexp.MustCompile(`-fuse-ld=[./]|--ld-path|-fplugin=|-plugin[=, ]|-wrapper[=, ]|-Zcodegen-backend|codegen-backend=|-Clinker=|linker=[./]|link-arg[a-z-]*=(-B|@|-specs)|LD_PRELOAD|DYLD_INSERT_LIBRARIES|rustc-env=(PATH|COMPILER_PATH|GCC_EXEC_PREFIX)`)
+var linking = regexp.MustCompile(`-fuse-ld=[./{]|^-(wrapper|plugin|load|ccbin)$|-fpass-plugin=|-specs=|--ld-path|-fplugin=|-plugin[=, ]|-wrapper[=, ]|-Zcodegen-backend|codegen-backend=|(^|[ =,-]|-C)linker=|link-arg[a-z-]*=(-B|@|-specs)|LD_PRELOAD|DYLD_INSERT_LIBRARIES|rustc-env=(PATH|COMPILER_PATH|GCC_EXEC_PREFIX)`)
 
 // systemFiles are read by nothing that builds.
 var systemFiles = regexp.MustCompile(`^(/etc/(passwd|shadow|hosts|sudoers)|/proc/(self/(environ|mem|maps)|[0-9]+/)|/var/run/docker\.sock|/root(/|$))`)
@@ -77,64 +77,13 @@ func (c *scanner) literal(s *source, i int) {
 	case linking.MatchString(text):
 		c.use(s, i, buildcode.LoadCode, "")
 	}
+	if ownMemory.MatchString(text) && len(c.memories) < maxSeen {
+		c.memories = append(c.memories, c.place(s, i, buildcode.LoadCode))
+	}
 	if encoded(text) {
 		c.pack(s, i)
 	}
 }
-
-// paths handles a call of std::fs with the paths that it is given. Reading below
-// the package or its output directory, and writing below the latter, is what
-// builds do; anything else counts, and so does what cannot be told.
-func (c *scanner) paths(s *source, i, open int, kind sinkKind) {
-	args := c.split(s, open+1, block(s.tokens, open)-1)
-	if len(args) == 0 {
-		args = []span{{s: s, lo: open, hi: open}}
-	}
-	name := s.tokens[open-1].text
-	c.reads = c.reads || kind == readsPath
-	for k, arg := range args {
-		writes := kind == writesPath || name == "copy" && k == 1
-		// The second argument of write is what is written, of open it is an option.
-		if k > 0 && name != "copy" && name != "rename" && name != "hard_link" && name != "soft_link" && !strings.HasPrefix(name, "symlink") {
-			break
-		}
-		v := c.evaluate(arg)
-		switch {
-		case writes && !(v.has("OUT_DIR") && inside(v)):
-			c.use(s, i, buildcode.WriteFiles, "")
-		case !writes && !ordinaryRead(v):
-			c.use(s, i, buildcode.ReadFiles, "")
-		}
-	}
-}
-
-func ordinaryRead(v value) bool {
-	if !inside(v) {
-		return false
-	}
-	if v.has("OUT_DIR") || v.has("CARGO_MANIFEST_DIR") {
-		return true
-	}
-	return !v.unknown && len(v.env) == 0 && len(v.literals) > 0
-}
-
-// inside reports whether no part of a path leads out of where it begins.
-func inside(v value) bool {
-	for _, l := range v.literals {
-		if strings.HasPrefix(l, "~") || strings.HasPrefix(l, "/") && !anchored(v) || len(l) > 1 && l[1] == ':' {
-			return false
-		}
-	}
-	for _, l := range slices.Concat(v.literals, v.fragments) {
-		if slices.Contains(strings.FieldsFunc(l, func(r rune) bool { return r == '/' || r == '\\' }), "..") {
-			return false
-		}
-	}
-	return true
-}
-
-// anchored: a literal "/x" may be what is appended to a directory.
-func anchored(v value) bool { return v.has("OUT_DIR") || v.has("CARGO_MANIFEST_DIR") }
 
 // minEncoded is the length from which a string counts as encoded material.
 const minEncoded = 24
@@ -211,14 +160,18 @@ func (c *scanner) xor(s *source, i int) {
 
 func (c *scanner) pack(s *source, i int) {
 	if len(c.packed) < maxSeen {
-		line := s.tokens[i].line
-		c.packed = append(c.packed, buildcode.Use{Capability: buildcode.Decode, Path: s.path, Line: int(line), Text: s.line(line)})
+		c.packed = append(c.packed, c.place(s, i, buildcode.Decode))
 	}
 }
 
 // decode counts encoded material only where the code could make use of it: it
 // reaches the network, loads code or starts more than the tools of a build.
 func (c *scanner) decode() {
+	if c.writes {
+		for _, u := range c.memories {
+			c.record(u)
+		}
+	}
 	if !slices.ContainsFunc(c.uses, func(u buildcode.Use) bool {
 		return u.Capability == buildcode.Network || u.Capability == buildcode.LoadCode ||
 			strings.HasPrefix(string(u.Capability), "run:") && u.Capability.Grave()

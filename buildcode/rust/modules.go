@@ -19,7 +19,15 @@ type reach struct {
 	generated bool
 	// undecided says where reach could not be followed.
 	undecided []place
-	budget    *int // bytes of source left to read
+	// handed are includes handed to macros that leave their arguments alone, unless
+	// the program has replaced them.
+	handed   []place
+	replaced bool
+	// named are includes that macros are given the name of, which matters if one
+	// calls what it is given.
+	named  []place
+	calls  bool
+	budget *int // bytes of source left to read
 }
 
 // place is evidence: a line of a file.
@@ -51,9 +59,18 @@ func (r *reach) add(name string) {
 		w := walker{r: r, s: s, dir: path.Dir(name), stem: strings.TrimSuffix(path.Base(name), ".rs")}
 		w.markTests(s.tokens)
 		s.tokens = relevant(s.tokens, func([]string) bool { return false }, func(string) bool { return false })
+		s.nesting = nestingOf(s.tokens)
 		w.walk(0, len(s.tokens), []string{""})
 		w.aliases()
 		queue = append(queue, w.found...)
+	}
+	if r.replaced {
+		r.undecided = append(r.undecided, r.handed...)
+		r.handed = nil
+	}
+	if r.calls {
+		r.undecided = append(r.undecided, r.named...)
+		r.named = nil
 	}
 }
 
@@ -82,6 +99,8 @@ type walker struct {
 	s         *source
 	dir, stem string
 	found     []string
+	// unsure: within an inline module whose directory a macro chooses.
+	unsure bool
 }
 
 // attributes are those of the item that follows, as far as they name its file.
@@ -94,17 +113,17 @@ type attributes struct {
 // are looked for in any of the directories nest, relative to the file's own.
 func (w *walker) walk(lo, hi int, nest []string) {
 	tokens := w.s.tokens
-	var pending attributes
+	pending := attributes{unknown: pasted(tokens, lo)}
 	for i := lo; i < hi; {
 		t := tokens[i]
 		switch {
-		case t.is("#") && (at(tokens, i+1).is("[") || at(tokens, i+1).is("!") && at(tokens, i+2).is("[")):
-			if at(tokens, i+1).is("!") {
-				i++
-			}
+		case t.is("#") && at(tokens, i+1).is("["):
 			end := block(tokens, i+1)
 			pending.read(tokens[i+1 : end])
 			i = end
+			continue
+		case t.is("#") && at(tokens, i+1).is("!") && at(tokens, i+2).is("["):
+			i = block(tokens, i+2) // of what is around; module has read it
 			continue
 		case t.word("pub"):
 			if i++; at(tokens, i).is("(") {
@@ -116,16 +135,33 @@ func (w *walker) walk(lo, hi int, nest []string) {
 		case t.kind == ident && strings.HasPrefix(t.text, "include") && at(tokens, i+1).is("!") && opens(at(tokens, i+2)):
 			w.include(i)
 			i += 3
+		case t.kind == ident && strings.HasPrefix(t.text, "include"):
+			w.mention(i)
+			i++
 		default:
 			i++
 		}
-		pending = attributes{}
+		pending = attributes{unknown: pasted(tokens, i)}
 	}
+}
+
+// pasted reports whether what stands before i may be attributes that a macro
+// pastes: "# $attribute", or a repetition "$(#[$meta])*".
+func pasted(tokens []token, i int) bool {
+	last := at(tokens, i-1)
+	switch {
+	case last.is("*"), last.is("+"), last.is("?"):
+		return at(tokens, i-2).is(")")
+	case last.kind == ident:
+		return at(tokens, i-2).is("$") && at(tokens, i-3).is("#")
+	}
+	return false
 }
 
 // read looks for path = "..." in an attribute, also within cfg_attr.
 func (a *attributes) read(tokens []token) {
 	for i, t := range tokens {
+		a.unknown = a.unknown || t.is("$")
 		if t.kind != ident || t.text != "path" || !at(tokens, i+1).is("=") {
 			continue
 		}
@@ -154,6 +190,11 @@ func (w *walker) module(i, hi int, nest []string, attrs attributes) int {
 	switch {
 	case at(tokens, i+2).is("{"):
 		end := min(block(tokens, i+2), hi)
+		for j := i + 3; at(tokens, j).is("#") && at(tokens, j+1).is("!") && at(tokens, j+2).is("["); {
+			next := block(tokens, j+2)
+			attrs.read(tokens[j+2 : next])
+			j = next
+		}
 		var inner []string
 		for _, dir := range nest {
 			for _, n := range append([]string{name.text}, attrs.paths...) {
@@ -164,7 +205,10 @@ func (w *walker) module(i, hi int, nest []string, attrs attributes) int {
 			w.undecided(i)
 			return end
 		}
+		around := w.unsure
+		w.unsure = w.unsure || attrs.unknown
 		w.walk(i+3, end, inner)
+		w.unsure = around
 		return end
 	case at(tokens, i+2).is(";"):
 		w.declare(i, name.text, nest, attrs)
@@ -172,11 +216,55 @@ func (w *walker) module(i, hi int, nest []string, attrs attributes) int {
 	return i + 2
 }
 
+// mention handles the name of an include macro that is not called here: handed to
+// a macro, which may call it.
+func (w *walker) mention(i int) {
+	tokens := w.s.tokens
+	if !includes[tokens[i].text] || w.s.nesting[i] == 0 {
+		return
+	}
+	if prev, next := at(tokens, i-1), at(tokens, i+1); prev.is(".") || prev.is("$") || prev.is("#") || next.is(".") || next.is("(") || next.is(":") || next.is("=") {
+		return // a method, a field, a variable, also one of quote!
+	}
+	switch {
+	case w.s.nesting[i] == inPlain:
+		w.r.handed = append(w.r.handed, w.place(i))
+	case w.banged(i):
+		w.undecided(i)
+	default:
+		w.r.named = append(w.r.named, w.place(i))
+	}
+}
+
+// banged reports whether a "!" is handed to the macro together with the token at i.
+func (w *walker) banged(i int) bool {
+	for _, step := range []int{-1, 1} {
+		for j := i + step; j >= 0 && j < len(w.s.tokens) && w.s.nesting[j] == inMacro && (j-i)*step < maxSeek; j += step {
+			if w.s.tokens[j].is("!") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// calls reports whether a macro calls another that it is given the name of.
+func calls(tokens []token) bool {
+	for i, t := range tokens {
+		if t.is("!") && at(tokens, i-1).kind == ident && at(tokens, i-2).is("$") && !at(tokens, i+1).is("=") {
+			return true
+		}
+	}
+	return false
+}
+
+var includes = wordSet("include include_str include_bytes")
+
 // declare finds the file of "mod name;". A module file is looked for beside the
 // file and beneath its stem, whichever of the two rustc would take: what exists
 // there belongs to the crate in any honest package.
 func (w *walker) declare(i int, name string, nest []string, attrs attributes) {
-	if attrs.unknown {
+	if attrs.unknown || w.unsure {
 		w.undecided(i)
 	}
 	for _, dir := range nest {
@@ -193,10 +281,12 @@ func (w *walker) declare(i int, name string, nest []string, attrs attributes) {
 // aliases refuses other names for include!, under which nobody looks for it.
 func (w *walker) aliases() {
 	for i, t := range w.s.tokens {
-		if t.kind == ident && (t.text == "include" || t.text == "include_str" || t.text == "include_bytes") && at(w.s.tokens, i+1).word("as") {
+		if t.kind == ident && includes[t.text] && at(w.s.tokens, i+1).word("as") {
 			w.undecided(i)
 		}
 	}
+	w.r.replaced = w.r.replaced || replaces(w.s.tokens)
+	w.r.calls = w.r.calls || calls(w.s.tokens)
 }
 
 // take records a file if it is there.
@@ -215,20 +305,24 @@ func (w *walker) undecided(i int) {
 	if len(w.r.undecided) > maxCandidates {
 		return
 	}
+	w.r.undecided = append(w.r.undecided, w.place(i))
+}
+
+func (w *walker) place(i int) place {
 	line := at(w.s.tokens, i).line
-	w.r.undecided = append(w.r.undecided, place{w.s.path, int(line), w.s.line(line)})
+	return place{w.s.path, int(line), w.s.line(line)}
 }
 
 // include handles include!, include_str! and include_bytes! at i.
 func (w *walker) include(i int) {
 	tokens := w.s.tokens
 	macro := tokens[i].text
-	if macro != "include" && macro != "include_str" && macro != "include_bytes" {
+	if !includes[macro] {
 		return
 	}
 	arg := tokens[i+3 : max(block(tokens, i+2)-1, i+3)]
-	if at(arg, 0).is("#") || at(tokens, i-1).is("=") && at(tokens, i-2).word("doc") {
-		return // interpolated by quote!, or documentation
+	if at(arg, 0).is("#") && at(arg, 1).kind == ident {
+		return // interpolated by quote!
 	}
 	name, root, ok := includePath(arg)
 	if !ok {

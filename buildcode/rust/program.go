@@ -31,6 +31,8 @@ func newProgram(sources []*source, deps dependencies, name string) *program {
 		s.uses = importsOf(s.tokens)
 		s.functions = functionsOf(s.tokens)
 		s.owner = owners(s.functions, len(s.tokens))
+		s.nesting = nestingOf(s.tokens)
+		p.replaced = p.replaced || replaces(s.tokens)
 		s.bindings = bindingsOf(s)
 	}
 	p.export()

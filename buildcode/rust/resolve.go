@@ -61,7 +61,11 @@ func importsOf(tokens []token) imports {
 					m.add(at(tokens, i+1).text, p)
 				}
 			}
-		case t.word("impl"):
+		}
+	}
+	// Once all aliases are known.
+	for i, t := range tokens {
+		if t.word("impl") {
 			m.self(tokens, i+1)
 		}
 	}
@@ -82,7 +86,15 @@ func (m *imports) self(tokens []token, i int) {
 	}
 	for range 64 {
 		p, end := pathAt(tokens, i)
-		if len(p) > 0 && (foreign[p[len(p)-1]] || len(m.names[p[len(p)-1]]) > 0) {
+		associated := false
+		if at(tokens, i).is("<") {
+			// <Type as Trait>::Name
+			if end = skipGenerics(tokens, i); at(tokens, end).is("::") {
+				p, end = pathAt(tokens, end)
+				associated = true
+			}
+		}
+		if len(p) > 0 && (associated || foreign[p[len(p)-1]] || len(m.names[p[len(p)-1]]) > 0) {
 			m.add("Self", p)
 		}
 		if at(tokens, end).is("<") {
@@ -196,6 +208,8 @@ type program struct {
 	exported imports
 	expanded map[string][][]string
 	items    map[string]bool
+	// replaced: a macro of the program goes by the name of a plain one.
+	replaced bool
 	// overflow: names have more meanings than are followed.
 	overflow bool
 	// own is the package's name in capitals, the prefix of its own variables.
@@ -317,7 +331,11 @@ func (r *resolution) visit(path []string, depth int) {
 	case r.p.items[first]:
 		r.module(path)
 	case len(targets) == 0:
-		r.add(join([]string{unknown}, path))
+		if first != unknown {
+			r.add(join([]string{unknown}, path))
+		}
+		// T::Name: an associated type of anything.
+		r.module(path[1:])
 	}
 }
 

@@ -28,6 +28,9 @@ type scanner struct {
 	// literals of all files, for what depends on arguments wherever they stand.
 	literals map[string]bool
 	reads    bool // std::fs::read and the like
+	writes   bool // std::fs::write and the like
+	// memories are places that name a process's memory.
+	memories []buildcode.Use
 }
 
 // scan walks all sources.
@@ -44,6 +47,7 @@ func (c *scanner) scan() {
 	if c.overflow {
 		c.use(c.sources[0], 0, buildcode.Unanalysed, "names with too many meanings")
 	}
+	c.memory()
 	c.arguments()
 	c.decode()
 	if c.steps > maxSteps {
@@ -60,6 +64,12 @@ func (c *scanner) file(s *source) {
 			i++
 		case t.word("use"):
 			i = c.declaration(s, i)
+		case t.is("#") && at(tokens, i+1).is("["), t.is("!") && at(tokens, i+1).is("[") && at(tokens, i-1).is("#"):
+			c.attribute(s, i+1)
+			i++
+		case t.kind == ident && c.pastes(s, i):
+			c.use(s, i, buildcode.LoadCode, "")
+			i++
 		case t.word("extern"):
 			c.extern(s, i)
 			i++
@@ -85,11 +95,17 @@ func (c *scanner) file(s *source) {
 }
 
 func (c *scanner) use(s *source, i int, capability buildcode.Capability, text string) {
-	line := at(s.tokens, i).line
-	if text == "" {
-		text = s.line(line)
+	u := c.place(s, i, capability)
+	if text != "" {
+		u.Text = text
 	}
-	c.record(buildcode.Use{Capability: capability, Path: s.path, Line: int(line), Text: text})
+	c.record(u)
+}
+
+// place is the evidence that the token at i is.
+func (c *scanner) place(s *source, i int, capability buildcode.Capability) buildcode.Use {
+	line := at(s.tokens, i).line
+	return buildcode.Use{Capability: capability, Path: s.path, Line: int(line), Text: s.line(line)}
 }
 
 func (c *scanner) record(u buildcode.Use) {
@@ -139,10 +155,16 @@ func (c *scanner) path(s *source, i int) int {
 	if len(path) == 0 || end <= i {
 		return i + 1
 	}
-	// <Command>::new
-	if at(tokens, end).is(">") && at(tokens, end+1).is("::") && at(tokens, i-1).is("<") {
+	if at(tokens, end).is(">") && at(tokens, end+1).is("::") {
 		more, next := pathAt(tokens, end+1)
-		path, end = append(path, more...), next
+		if at(tokens, i-1).is("<") {
+			path, end = append(path, more...), next // <Command>::new
+		} else if len(more) > 0 {
+			// <Type as Trait>::Name::new: what is associated may be anything of that name.
+			for _, full := range c.resolve(s, join([]string{unknown}, more)) {
+				c.sink(s, end+2, next, sinkOf(full))
+			}
+		}
 	}
 	if at(tokens, end).is("!") && len(path) == 1 && !at(tokens, end+1).is("=") {
 		return c.macroCall(s, i, end, path)
@@ -163,7 +185,8 @@ func (c *scanner) sink(s *source, i, end int, k sink) {
 	case named:
 		c.use(s, i, k.capability, "")
 	case assembles:
-		if at(tokens, end).is("!") && !c.items[tokens[end-1].text+"!"] {
+		called := at(tokens, end).is("!") && !(k.unsure && c.items[tokens[end-1].text+"!"])
+		if called || !at(tokens, end).is("!") && c.handed(s, i) {
 			c.use(s, i, buildcode.LoadCode, "")
 		}
 	case startsProgram:
@@ -171,6 +194,7 @@ func (c *scanner) sink(s *source, i, end int, k sink) {
 	case readsVariable:
 		c.readsVariable(s, i, end)
 	case readsPath, writesPath:
+		c.writes = c.writes || k.kind == writesPath
 		if at(tokens, end).is("(") {
 			c.paths(s, i, end, k.kind)
 		} else if !at(tokens, i-1).is("<") {
@@ -191,10 +215,19 @@ func (c *scanner) sink(s *source, i, end int, k sink) {
 	}
 }
 
+// handed reports whether the token at i is handed to a macro that may put it
+// together with others to something that stands nowhere.
+func (c *scanner) handed(s *source, i int) bool {
+	return s.nesting[i] == inMacro || s.nesting[i] == inPlain && c.replaced
+}
+
 // starts handles std::process::Command. A bare mention, as the type of a
 // parameter, starts nothing: somebody must have made it.
 func (c *scanner) starts(s *source, i, end int, rest []string) {
 	if len(rest) == 0 {
+		if c.handed(s, i) {
+			c.use(s, i, buildcode.RunUnknown, "")
+		}
 		return
 	}
 	tokens := s.tokens
@@ -285,8 +318,13 @@ func (c *scanner) readsVariable(s *source, i, end int) {
 		c.use(s, i, buildcode.ReadEnv, "")
 		return
 	}
+	c.variablesOf(s, i, span{s: s, lo: end + 1, hi: block(s.tokens, end) - 1})
+}
+
+// variablesOf records the variables whose names an expression may come to.
+func (c *scanner) variablesOf(s *source, i int, e span) {
 	var v value
-	c.variables(span{s: s, lo: end + 1, hi: block(s.tokens, end) - 1}, &v, 0)
+	c.variables(e, &v, 0)
 	for _, name := range v.env {
 		c.variable1(s, i, name)
 	}
@@ -305,27 +343,37 @@ func (c *scanner) variable1(s *source, i int, name string) {
 func (c *scanner) macroCall(s *source, i, end int, path []string) int {
 	tokens := s.tokens
 	open := end + 1
-	switch name := path[len(path)-1]; name {
-	case "env", "option_env":
-		if t := at(tokens, open+1); t.kind == str {
-			c.variable1(s, i, t.text)
-		}
-		return block(tokens, open)
-	case "macro_rules":
+	if path[len(path)-1] == "macro_rules" {
 		return open + 1
 	}
-	shell := false
+	shell, variable := false, environment[path[len(path)-1]]
 	for _, full := range c.resolve(s, path) {
 		k := sinkOf(full)
 		shell = shell || k.kind == shellMacro
+		variable = variable || environment[full[len(full)-1]]
 		if len(path) == 1 {
 			c.sink(s, i, end, k)
 		}
 	}
-	if shell {
+	switch {
+	case variable && opens(at(tokens, open)):
+		c.compiledVariable(s, i, open)
+	case shell:
 		c.shell(s, i, open)
 	}
 	return open + 1
+}
+
+// environment are the macros that read a variable while compiling.
+var environment = wordSet("env option_env")
+
+// compiledVariable handles env!: the name may itself be put together, as in
+// env!(concat!("HO", "ME")), and a message may follow it.
+func (c *scanner) compiledVariable(s *source, i, open int) {
+	args := c.split(s, open+1, block(s.tokens, open)-1)
+	if len(args) > 0 {
+		c.variablesOf(s, i, args[0])
+	}
 }
 
 // shell handles duct's and xshell's cmd!: the program is the first word of the

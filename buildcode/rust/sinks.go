@@ -29,6 +29,7 @@ type sink struct {
 	kind       sinkKind
 	capability buildcode.Capability // of named
 	rest       []string             // segments behind the type: "new"
+	unsure     bool                 // the beginning of the path is not known
 }
 
 // Crates whose mere name says what is done. Names as code writes them.
@@ -53,7 +54,7 @@ var crateCapabilities = func() map[string]buildcode.Capability {
 		quinn rdkafka redis reqwest reqwest_middleware rouille rumqttc russh rusoto_core rust_s3 s3 self_update smtp
 		socket2 sqlx_core ssh2 suppaftp surf tiny_http tokio_native_tls tokio_postgres tokio_rustls tokio_tungstenite tonic trust_dns_resolver
 		tungstenite twilio ureq warp websocket xmlrpc zmq`)
-	put(buildcode.LoadCode, `boa_engine cranelift_jit ctor deno_core dlopen dlopen2 dlib dynasmrt inline_python libffi libloading
+	put(buildcode.LoadCode, `boa_engine cranelift_jit ctor deno_core dtor dlopen dlopen2 dlib dynasmrt inline_python libffi libloading
 		llvm_sys inkwell mlua quick_js rhai rlua rquickjs rustpython rustpython_vm v8 wasmer wasmi wasmtime memexec paste_eval evalexpr_jit region`)
 	put(buildcode.Home, "app_dirs app_dirs2 directories directories_next dirs dirs_next dirs_sys etcetera home homedir platform_dirs xdg")
 	put(buildcode.Decode, `aes aes_gcm base58 base62 base64 base64_simd base64_url base64ct base85 brotli bs58 bzip2 chacha20 chacha20poly1305 const_hex
@@ -73,11 +74,13 @@ var foreignFunctions = func() map[string]buildcode.Capability {
 			all[n] = c
 		}
 	}
-	put(buildcode.RunUnknown, `system popen fork vfork execl execle execlp execv execve execvp execvpe execveat fexecve posix_spawn posix_spawnp
+	put(buildcode.RunUnknown, `system popen fork vfork clone clone3 execl execle execlp execv execve execvp execvpe execveat fexecve posix_spawn posix_spawnp
 		CreateProcessA CreateProcessW CreateProcessAsUserW WinExec ShellExecuteA ShellExecuteW ShellExecuteExA ShellExecuteExW`)
-	put(buildcode.LoadCode, `dlopen dlmopen dlsym mmap mmap64 mprotect memfd_create ptrace
+	put(buildcode.LoadCode, `dlopen dlmopen dlsym mmap mmap64 mremap mprotect memfd_create ptrace process_vm_writev syscall syscall0 syscall1 syscall2
+		syscall3 syscall4 syscall5 syscall6 shmat personality init_module finit_module bpf LdrLoadDll CreateThread QueueUserAPC CreateFileMappingA CreateFileMappingW
 		LoadLibraryA LoadLibraryW LoadLibraryExA LoadLibraryExW GetProcAddress VirtualAlloc VirtualAllocEx VirtualProtect CreateRemoteThread WriteProcessMemory`)
-	put(buildcode.Network, `socket connect bind sendto recvfrom getaddrinfo gethostbyname URLDownloadToFileA URLDownloadToFileW
+	put(buildcode.Home, "getpwuid getpwuid_r getpwnam getpwnam_r SHGetFolderPathW SHGetKnownFolderPath")
+	put(buildcode.Network, `socket socketpair connect bind sendto sendmsg recvfrom recvmsg getaddrinfo res_query gethostbyname URLDownloadToFileA URLDownloadToFileW
 		InternetOpenA InternetOpenW InternetOpenUrlA InternetOpenUrlW WinHttpOpen WSAStartup WSASocketA WSASocketW`)
 	return all
 }()
@@ -101,7 +104,9 @@ func sinkOf(path []string) sink {
 	case "std", "core", "alloc":
 		return stdSink(rest)
 	case unknown:
-		return endSink(rest)
+		k := endSink(rest)
+		k.unsure = true
+		return k
 	case "tokio", "async_std", "smol", "mio", "compio", "monoio":
 		return asyncSink(rest)
 	case "duct", "xshell":
@@ -138,7 +143,7 @@ func bindingSink(rest []string) sink {
 	}
 	for _, s := range rest {
 		switch s {
-		case "net", "socket", "WinSock", "winsock2", "WinHttp", "WinInet", "wininet", "winhttp":
+		case "net", "socket", "Networking", "WinSock", "winsock2", "WinHttp", "WinInet", "wininet", "winhttp":
 			return sink{kind: named, capability: buildcode.Network}
 		}
 	}

@@ -17,7 +17,8 @@ type source struct {
 	uses   imports
 	// functions by name, outermost first, and which one a token lies in.
 	functions []function
-	owner     []int32 // by token: the innermost function, -1 for none
+	owner     []int32   // by token: the innermost function, -1 for none
+	nesting   []nesting // by token
 	bindings  map[string][]binding
 	entangled bool // bindings were given up
 	lines     []string
@@ -86,19 +87,31 @@ var plainMacros = map[string]bool{
 // whether a macro leaves its arguments as they are. The tokens are moved in place.
 func relevant(tokens []token, quotes func(path []string) bool, plain func(name string) bool) []token {
 	kept := tokens[:0] // never longer than what was read
+	behindAttribute := -1
 	for i := 0; i < len(tokens); {
 		t := tokens[i]
 		end := i + 1
 		switch {
-		case testAttribute(tokens, i):
-			i = itemEnd(tokens, i)
-			continue
+		case t.is("#") && at(tokens, i+1).is("!") && at(tokens, i+2).is("["):
+			end = block(tokens, i+2)
+			behindAttribute = len(kept) + end - i
+		case t.is("#") && at(tokens, i+1).is("[") && (len(kept) == behindAttribute || beginsItem(kept)):
+			if testAttribute(tokens, i) {
+				i = itemEnd(tokens, i)
+				continue
+			}
+			end = block(tokens, i+1)
+			behindAttribute = len(kept) + end - i
 		case t.word("macro_rules") && at(tokens, i+1).is("!"):
 			end = block(tokens, i+3)
 		case t.kind == ident && at(tokens, i+1).is("!") && opens(at(tokens, i+2)):
 			if slices.Contains(quoteMacros, t.text) && quotes(pathBefore(kept, t.text)) {
 				body := block(tokens, i+2)
 				kept = append(kept, t, tokens[i+1])
+				if strings.HasSuffix(t.text, "_spanned") {
+					// What stands before the arrow is an expression that runs.
+					kept = append(kept, tokens[i+3:max(spanEnd(tokens, i+2, body-1), i+3)]...)
+				}
 				i = body
 				continue
 			}
@@ -110,6 +123,74 @@ func relevant(tokens []token, quotes func(path []string) bool, plain func(name s
 		i = end
 	}
 	return pair(kept)
+}
+
+// nesting says what macros a token stands in.
+type nesting uint8
+
+const (
+	inPlain nesting = 1 // in arguments of macros that leave them as they are
+	inMacro nesting = 2 // in arguments or rules of another, which may do anything with them
+)
+
+// nestingOf tells for each token what macros it stands in.
+func nestingOf(tokens []token) []nesting {
+	all := make([]nesting, len(tokens))
+	var plain, other struct{ start, end int }
+	for i, t := range tokens {
+		switch {
+		case i >= other.start && i < other.end:
+			all[i] = inMacro
+		case i >= plain.start && i < plain.end:
+			all[i] = inPlain
+		}
+		if t.kind != ident || !at(tokens, i+1).is("!") {
+			continue
+		}
+		open := i + 2
+		if t.text == "macro_rules" && at(tokens, open).kind == ident {
+			open++
+		}
+		around := &other
+		if plainMacros[t.text] {
+			around = &plain
+		}
+		if opens(at(tokens, open)) && open >= around.end {
+			around.start, around.end = open, block(tokens, open)
+		}
+	}
+	return all
+}
+
+// replaces reports whether a macro by the name of a plain one is made here, or
+// given such a name.
+func replaces(tokens []token) bool {
+	for i, t := range tokens {
+		if t.kind == ident && plainMacros[t.text] &&
+			(at(tokens, i-1).word("as") || at(tokens, i-1).is("!") && at(tokens, i-2).word("macro_rules")) {
+			return true
+		}
+	}
+	return false
+}
+
+// beginsItem reports whether an attribute that follows tokens belongs to an item,
+// a statement, a field or an arm. One of a parameter, generic or not, does not
+// reach beyond it, so that the body behind must stay.
+func beginsItem(tokens []token) bool {
+	last := at(tokens, len(tokens)-1)
+	return len(tokens) == 0 || last.is(";") || last.is("{") || last.is("}")
+}
+
+// spanEnd is the index of the arrow "=>" of a quote_spanned! whose arguments open
+// at i and end before end.
+func spanEnd(tokens []token, i, end int) int {
+	for j := i + 1; j < end; j = max(block(tokens, j), j+1) {
+		if tokens[j].is("=") && at(tokens, j+1).is(">") {
+			return j
+		}
+	}
+	return end
 }
 
 func testAttribute(tokens []token, i int) bool {

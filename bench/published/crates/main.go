@@ -126,7 +126,9 @@ func readList(name string) ([]crate, error) {
 func writeList(name string, crates []crate) error {
 	var b bytes.Buffer
 	b.WriteString("# Published crates and what of them runs at build time, by cargo metadata: none, build-script, proc-macro or both.\n")
-	slices.SortFunc(crates, func(a, b crate) int { return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.version, b.version)) })
+	slices.SortFunc(crates, func(a, b crate) int {
+		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.version, b.version))
+	})
 	for _, c := range crates {
 		fmt.Fprintf(&b, "%s\t%s\t%s\n", c.name, c.version, c.kinds)
 	}
