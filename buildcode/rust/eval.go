@@ -27,10 +27,12 @@ type span struct {
 	params map[string]span
 }
 
-// maxSteps bounds what evaluation costs for one program.
+// Bounds of what evaluation costs, for one program and for one expression of it.
+// What exceeds them is unknown, so that nothing is lost by giving up.
 const (
-	maxSteps = 2_000_000
-	maxDepth = 12
+	maxSteps      = 2_000_000
+	maxExpression = 100_000
+	maxDepth      = 12
 	// maxValues bounds what an expression may come to.
 	maxValues = 64
 )
@@ -61,6 +63,7 @@ func wordSet(s string) map[string]bool {
 // evaluate follows an expression to strings and variables.
 func (p *program) evaluate(e span) value {
 	var v value
+	p.begin()
 	p.follow(e, &v, 0, false)
 	for _, list := range []*[]string{&v.literals, &v.fragments, &v.env} {
 		slices.Sort(*list)
@@ -68,6 +71,9 @@ func (p *program) evaluate(e span) value {
 	}
 	return v
 }
+
+// begin gives one expression its share of steps.
+func (p *program) begin() { p.limit = min(p.steps+maxExpression, maxSteps) }
 
 // follow adds to v what the expression may come to. Strings of a fragment are
 // only part of the value.
@@ -79,7 +85,7 @@ func (p *program) follow(e span, v *value, depth int, fragment bool) {
 	tokens := e.s.tokens
 	closure := map[string]bool{}
 	for i := e.lo; i < e.hi && i < len(tokens); {
-		if p.steps++; p.steps > maxSteps {
+		if p.steps++; p.steps > p.limit {
 			v.unknown = true
 			return
 		}
@@ -304,9 +310,12 @@ func (p *program) variables(e span, v *value, depth int) {
 	p.follow(e, &name, depth+1, false)
 	v.env = append(v.env, name.literals...)
 	if len(name.fragments) > 0 {
-		// Of what a format! makes only the beginning is known; Cargo's own will do.
+		// Of what a format! makes only the beginning is known; Cargo's own will do, and
+		// what names a tool for one target: STRIP_x86_64-unknown-linux-gnu.
 		f := name.fragments[0]
-		if prefix, _, open := strings.Cut(f, "{"); open && strings.HasPrefix(prefix, "CARGO_") && len(prefix) > len("CARGO_") {
+		prefix, _, open := strings.Cut(f, "{")
+		base, tool := strings.CutSuffix(prefix, "_")
+		if open && (strings.HasPrefix(prefix, "CARGO_") && len(prefix) > len("CARGO_") || tool && tools[base] != "" && compilerVariable.MatchString(base)) {
 			v.env = append(v.env, prefix)
 		} else {
 			v.unknown = true

@@ -107,23 +107,51 @@ func encoded(text string) bool {
 	if !base64Text.MatchString(text) || strings.Count(text, "/")+strings.Count(text, "_")+strings.Count(text, "-") > len(text)/12 {
 		return false
 	}
-	lower, upper, digits := 0, 0, 0
-	for _, r := range text {
-		switch {
-		case r >= 'a' && r <= 'z':
-			lower++
-		case r >= 'A' && r <= 'Z':
-			upper++
-		case r >= '0' && r <= '9':
-			digits++
-		}
-	}
-	if lower == 0 || upper == 0 || digits == 0 {
+	if !mixed(text) {
 		return false
 	}
 	text = strings.NewReplacer("-", "+", "_", "/", "=", "").Replace(text)
 	_, err := base64.RawStdEncoding.DecodeString(text)
 	return err == nil
+}
+
+// makesText reports whether a build script makes characters of numbers.
+func (c *scanner) makesText() bool {
+	return !c.macro && slices.ContainsFunc(c.sources, func(s *source) bool {
+		for i, t := range s.tokens {
+			if t.word("char") && (at(s.tokens, i-1).word("as") || at(s.tokens, i+1).is("::")) || t.kind == ident && textMakers[t.text] {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+var textMakers = wordSet("from_utf8 from_utf8_lossy from_utf8_unchecked from_str_radix from_u32 from_u32_unchecked from_digit")
+
+// mixed reports whether text changes between lower case, upper case and digits as
+// often as encoded bytes do, which is two times in three; in names made of words,
+// as camelCase32, it is one in three.
+func mixed(text string) bool {
+	const lower, upper, digit = 1, 2, 4
+	seen, last, changes := 0, 0, 0
+	for _, r := range text {
+		class := 0
+		switch {
+		case r >= 'a' && r <= 'z':
+			class = lower
+		case r >= 'A' && r <= 'Z':
+			class = upper
+		case r >= '0' && r <= '9':
+			class = digit
+		}
+		if class != last {
+			changes++
+		}
+		seen |= class
+		last = class
+	}
+	return seen == lower|upper|digit && changes*9 >= len(text)*4
 }
 
 // minNumbers is how many small numbers make an array look like bytes of a text.
@@ -165,14 +193,16 @@ func (c *scanner) pack(s *source, i int) {
 }
 
 // decode counts encoded material only where the code could make use of it: it
-// reaches the network, loads code or starts more than the tools of a build.
+// reaches the network, loads code or starts more than the tools of a build. A build
+// script that makes characters of numbers needs none of that, since what it prints
+// are orders to cargo.
 func (c *scanner) decode() {
 	if c.writes {
 		for _, u := range c.memories {
 			c.record(u)
 		}
 	}
-	if !slices.ContainsFunc(c.uses, func(u buildcode.Use) bool {
+	if !c.makesText() && !slices.ContainsFunc(c.uses, func(u buildcode.Use) bool {
 		return u.Capability == buildcode.Network || u.Capability == buildcode.LoadCode ||
 			strings.HasPrefix(string(u.Capability), "run:") && u.Capability.Grave()
 	}) {

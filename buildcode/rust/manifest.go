@@ -1,6 +1,7 @@
 package rust
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"path"
@@ -54,7 +55,8 @@ func readManifest(a *archive.Archive) (*manifest, error) {
 		return nil, err
 	}
 	var root table
-	if err := toml.Unmarshal(data, &root); err != nil {
+	// Cargo takes a byte order mark.
+	if err := toml.Unmarshal(bytes.TrimPrefix(data, []byte("\ufeff")), &root); err != nil {
 		return nil, fmt.Errorf("parse %s: %w", name, err)
 	}
 	if root["package"] == nil && root["project"] == nil {

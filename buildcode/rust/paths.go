@@ -66,6 +66,7 @@ func anchored(v value) bool { return !v.composed && (v.has("OUT_DIR") || v.has("
 // climbs reports whether a path may lie above the directory that it begins with:
 // more of its elements are taken off, by parent or pop, than were put on before.
 func (p *program) climbs(e span) bool {
+	p.begin()
 	_, lowest := p.level(e, 0)
 	return lowest < 0
 }
@@ -80,8 +81,8 @@ func (p *program) level(e span, depth int) (level, lowest int) {
 	tokens := e.s.tokens
 	branches := false
 	for i := e.lo; i < min(e.hi, len(tokens)) && depth < maxNesting; i++ {
-		if p.steps++; p.steps > maxSteps {
-			return 0, 0
+		if p.steps++; p.steps > p.limit {
+			return far, far
 		}
 		t := tokens[i]
 		method := at(tokens, i-1).is(".") && at(tokens, i+1).is("(")

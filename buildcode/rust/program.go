@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// newProgram prepares sources for scanning. They must be lexed.
-func newProgram(sources []*source, deps dependencies, name string) *program {
+// newProgram prepares sources for scanning. They must be lexed. writes: what is
+// quoted may be written out and run at build time, so that it stays.
+func newProgram(sources []*source, deps dependencies, name string, writes bool) *program {
 	p := &program{
 		sources: sources, deps: deps, items: map[string]bool{}, own: ownPrefix(name),
 		exported: imports{names: map[string][][]string{}}, values: map[valueKey]*value{},
@@ -21,7 +22,7 @@ func newProgram(sources []*source, deps dependencies, name string) *program {
 	for _, s := range sources {
 		foreign := foreignMacros(s.tokens, s.uses, p.external)
 		s.tokens = relevant(s.tokens,
-			func(path []string) bool { return p.quotes(s, path, foreign) },
+			func(path []string) bool { return !writes && p.quotes(s, path, foreign) },
 			func(name string) bool {
 				return plainMacros[name] && !foreign && !p.items[name+"!"] && len(s.uses.names[name])+len(p.exported.names[name]) == 0
 			})

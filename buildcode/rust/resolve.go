@@ -215,6 +215,7 @@ type program struct {
 	// own is the package's name in capitals, the prefix of its own variables.
 	own      string
 	steps    int // of evaluation, bounded
+	limit    int // of steps, for the expression that is being evaluated
 	resolved map[resolveKey][][]string
 	values   map[valueKey]*value
 }

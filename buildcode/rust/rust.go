@@ -170,7 +170,7 @@ func (b *builder) program(roots []string, deps dependencies, macro bool) {
 	if r.generated && macro {
 		b.generated()
 	}
-	c := &scanner{program: newProgram(sources, deps, b.m.name), seen: map[buildcode.Use]int{}, macro: macro, literals: b.literals, ctx: b.ctx}
+	c := &scanner{program: newProgram(sources, deps, b.m.name, !macro && b.m.procMacro), seen: map[buildcode.Use]int{}, macro: macro, literals: b.literals, ctx: b.ctx}
 	c.scan()
 	b.surface.Uses = append(b.surface.Uses, c.uses...)
 	b.reads = b.reads || !macro && c.reads

@@ -50,9 +50,6 @@ func (c *scanner) scan() {
 	c.memory()
 	c.arguments()
 	c.decode()
-	if c.steps > maxSteps {
-		c.use(c.sources[0], 0, buildcode.Unanalysed, "too entangled to be followed")
-	}
 }
 
 func (c *scanner) file(s *source) {
@@ -170,6 +167,9 @@ func (c *scanner) path(s *source, i int) int {
 		return c.macroCall(s, i, end, path)
 	}
 	for _, full := range c.resolve(s, path) {
+		if len(path) == 1 && len(full) == 1 && full[0] == path[0] && !at(tokens, i-1).word("crate") && !c.handed(s, i) {
+			continue // a variable or field by the name of a crate, of which nothing is named
+		}
 		c.sink(s, i, end, sinkOf(full))
 	}
 	if at(tokens, end).is("!") && !at(tokens, end+1).is("=") {
@@ -294,12 +294,13 @@ var tools = map[string]string{
 	"RUSTFMT": "rustfmt", "CC": "cc", "CXX": "c++", "CPP": "cc", "AR": "ar", "AS": "as", "LD": "ld", "NM": "nm", "RANLIB": "ranlib", "OBJCOPY": "objcopy",
 	"MAKE": "make", "GNUMAKE": "make", "CMAKE": "cmake", "NINJA": "ninja", "PERL": "perl", "NASM": "nasm", "YASM": "yasm",
 	"PKG_CONFIG": "pkg-config", "LLVM_CONFIG": "llvm-config", "LLVM_CONFIG_PATH": "llvm-config", "CLANG_PATH": "clang", "CLANG": "clang",
-	"RUSTC_LINKER": "ld", "PYTHON": "python", "PYTHON3": "python3", "GIT": "git", "XCRUN": "xcrun", "PROTOC": "protoc",
+	"RUSTC_LINKER": "ld", "STRIP": "strip", "PYTHON": "python", "PYTHON3": "python3", "GIT": "git", "XCRUN": "xcrun", "PROTOC": "protoc",
 }
 
 // toolOf is the capability to start what a variable names.
 func (c *scanner) toolOf(name string) buildcode.Capability {
 	name = strings.TrimPrefix(strings.TrimPrefix(strings.ToUpper(name), "HOST_"), "TARGET_")
+	name = strings.TrimSuffix(strings.TrimSuffix(name, "_EXECUTABLE"), "_")
 	if tool, found := tools[name]; found {
 		return buildcode.Run(tool)
 	}
@@ -324,6 +325,7 @@ func (c *scanner) readsVariable(s *source, i, end int) {
 // variablesOf records the variables whose names an expression may come to.
 func (c *scanner) variablesOf(s *source, i int, e span) {
 	var v value
+	c.begin()
 	c.variables(e, &v, 0)
 	for _, name := range v.env {
 		c.variable1(s, i, name)
