@@ -38,7 +38,7 @@ const (
 )
 
 // Methods that hand on what they are called on, or give a fallback for it.
-var handOn = wordSet(`and_then as_deref as_mut as_os_str as_path as_ref as_slice as_str borrow canonicalize chain clone cloned collect
+var handOn = wordSet(`and_then to_uppercase to_ascii_uppercase to_ascii_lowercase as_deref as_mut as_os_str as_path as_ref as_slice as_str borrow canonicalize chain clone cloned collect
 	copied display err expect filter filter_map find find_map first flat_map flatten flush for_each get into into_iter into_os_string into_owned
 	into_string is_empty is_none is_some iter join last len lines map map_err max min next next_back nth ok ok_or ok_or_else or or_else
 	path parent push replace rev skip split split_whitespace starts_with ends_with contains take to_lowercase to_os_string to_owned to_path_buf to_str to_string
@@ -315,13 +315,23 @@ func (p *program) variables(e span, v *value, depth int) {
 		f := name.fragments[0]
 		prefix, _, open := strings.Cut(f, "{")
 		base, tool := strings.CutSuffix(prefix, "_")
-		if open && (strings.HasPrefix(prefix, "CARGO_") && len(prefix) > len("CARGO_") || tool && tools[base] != "" && compilerVariable.MatchString(base)) {
+		if _, suffix, found := cutLast(f, "}_"); found && prefix == "CARGO_TARGET_" && tools[suffix] != "" {
+			prefix = suffix // CARGO_TARGET_{}_STRIP
+		}
+		if open && (strings.HasPrefix(f, "CARGO_") && len(prefix) > 0 && prefix != "CARGO_" || tool && tools[base] != "" && compilerVariable.MatchString(base)) {
 			v.env = append(v.env, prefix)
 		} else {
 			v.unknown = true
 		}
 	}
 	v.unknown = v.unknown || name.unknown || name.empty()
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
 }
 
 // variable follows a name to what it was bound to; false if it is bound nowhere.

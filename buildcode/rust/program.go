@@ -19,12 +19,17 @@ func newProgram(sources []*source, deps dependencies, name string, writes bool) 
 		}
 	}
 	p.export()
+	var everywhere foreign
 	for _, s := range sources {
-		foreign := foreignMacros(s.tokens, s.uses, p.external)
+		f := macroUse(s.tokens)
+		everywhere = foreign{everywhere.quote || f.quote, everywhere.any || f.any}
+	}
+	for _, s := range sources {
+		globs := unknownGlobs(s.uses, p.external)
 		s.tokens = relevant(s.tokens,
-			func(path []string) bool { return !writes && p.quotes(s, path, foreign) },
+			func(path []string) bool { return !writes && p.quotes(s, path, everywhere.quote || globs) },
 			func(name string) bool {
-				return plainMacros[name] && !foreign && !p.items[name+"!"] && len(s.uses.names[name])+len(p.exported.names[name]) == 0
+				return plainMacros[name] && !everywhere.any && !globs && !p.items[name+"!"] && len(s.uses.names[name])+len(p.exported.names[name]) == 0
 			})
 	}
 	p.exported = imports{names: map[string][][]string{}}

@@ -72,9 +72,9 @@ func importsOf(tokens []token) imports {
 	return m
 }
 
-// foreign are types on which a trait of one's own would give other names to what
+// telltale are types on which a trait of one's own would give other names to what
 // is looked for: "impl Start for Command" with "Self::new" in it.
-var foreign = map[string]bool{
+var telltale = map[string]bool{
 	"Command": true, "TcpStream": true, "TcpListener": true, "UdpSocket": true, "UnixStream": true,
 	"File": true, "OpenOptions": true,
 }
@@ -94,7 +94,7 @@ func (m *imports) self(tokens []token, i int) {
 				associated = true
 			}
 		}
-		if len(p) > 0 && (associated || foreign[p[len(p)-1]] || len(m.names[p[len(p)-1]]) > 0) {
+		if len(p) > 0 && (associated || telltale[p[len(p)-1]] || len(m.names[p[len(p)-1]]) > 0) {
 			m.add("Self", p)
 		}
 		if at(tokens, end).is("<") {

@@ -294,7 +294,7 @@ var tools = map[string]string{
 	"RUSTFMT": "rustfmt", "CC": "cc", "CXX": "c++", "CPP": "cc", "AR": "ar", "AS": "as", "LD": "ld", "NM": "nm", "RANLIB": "ranlib", "OBJCOPY": "objcopy",
 	"MAKE": "make", "GNUMAKE": "make", "CMAKE": "cmake", "NINJA": "ninja", "PERL": "perl", "NASM": "nasm", "YASM": "yasm",
 	"PKG_CONFIG": "pkg-config", "LLVM_CONFIG": "llvm-config", "LLVM_CONFIG_PATH": "llvm-config", "CLANG_PATH": "clang", "CLANG": "clang",
-	"RUSTC_LINKER": "ld", "STRIP": "strip", "PYTHON": "python", "PYTHON3": "python3", "GIT": "git", "XCRUN": "xcrun", "PROTOC": "protoc",
+	"RUSTC_LINKER": "ld", "STRIP": "strip", "LINKER": "ld", "PYTHON": "python", "PYTHON3": "python3", "GIT": "git", "XCRUN": "xcrun", "PROTOC": "protoc",
 }
 
 // toolOf is the capability to start what a variable names.

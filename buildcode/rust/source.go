@@ -234,16 +234,52 @@ func itemEnd(tokens []token, i int) int {
 // #[macro_use] and glob imports of them change nothing.
 var macroCrates = wordSet("std core alloc lazy_static cfg_if log serde anyhow bitflags proc_macro2 proc_macro")
 
-// foreignMacros reports whether macros of crates that are not known may be in
-// scope without being named.
-func foreignMacros(tokens []token, uses imports, external func(string) bool) bool {
-	unknownCrate := func(name string) bool { return !macroCrates[name] && !slices.Contains(quoteCrates, name) }
+// foreign says whether macros of crates that are not known may be in scope without
+// being named: under the name of quote! or of any other.
+type foreign struct{ quote, any bool }
+
+func unknownMacros(name string) bool {
+	return !macroCrates[name] && !slices.Contains(quoteCrates, name)
+}
+
+// macroUse reads #[macro_use] extern crate, which bears on all files of a program.
+// Of two crates with a macro of one name the later one's is meant.
+func macroUse(tokens []token) foreign {
+	var f foreign
+	depth := 0
 	for i, t := range tokens {
-		if t.word("macro_use") && at(tokens, i+1).is("]") && at(tokens, i+2).word("extern") && unknownCrate(at(tokens, i+4).text) {
-			return true
+		switch {
+		case opens(t):
+			depth++
+		case t.is("}"), t.is(")"), t.is("]"):
+			depth--
+		}
+		if !t.word("macro_use") || !at(tokens, i+1).is("]") && !at(tokens, i+1).is("(") {
+			continue
+		}
+		j := i + 1
+		for at(tokens, j).is("(") || at(tokens, j).is("]") || at(tokens, j).is("#") || at(tokens, j).is("[") {
+			j = max(block(tokens, j), j+1)
+		}
+		if at(tokens, j).word("pub") {
+			if j++; at(tokens, j).is("(") {
+				j = block(tokens, j)
+			}
+		}
+		switch name := at(tokens, j+2).text; {
+		case !at(tokens, j).word("extern") || !at(tokens, j+1).word("crate"):
+		case unknownMacros(name) || at(tokens, j+3).word("as"):
+			f = foreign{true, true}
+		case name == "quote" && depth == 1 && at(tokens, i-3).is(";") && at(tokens, i+2).word("extern"):
+			f.quote = false // under no condition, at the root: the word stands in its own brackets
 		}
 	}
-	return slices.ContainsFunc(uses.globs, func(g []string) bool { return len(g) > 0 && external(g[0]) && unknownCrate(g[0]) })
+	return f
+}
+
+// unknownGlobs reports whether a file imports all of a crate that is not known.
+func unknownGlobs(uses imports, external func(string) bool) bool {
+	return slices.ContainsFunc(uses.globs, func(g []string) bool { return len(g) > 0 && external(g[0]) && unknownMacros(g[0]) })
 }
 
 // quoteMacros build token streams; their arguments are generated code.
