@@ -43,18 +43,29 @@ type lexer struct {
 	at     int
 	line   int32
 	tokens []token
+	// edition decides what cr"..." is.
+	edition edition
 }
+
+// edition is as much of a package's edition as the lexer needs to know.
+type edition uint8
+
+const (
+	edition2021 edition = iota // or later: c"..." and cr"..." are literals
+	edition2015                // or 2018: they are a name and a string, whose backslashes escape
+	editionUnknown
+)
 
 // errLex wraps what a compiler would refuse as well.
 var errLex = errors.New("not Rust")
 
 // lex splits a file into tokens. What it cannot read is an error, so that the
 // file counts as unanalysed.
-func lex(src string) ([]token, error) {
+func lex(src string, e edition) ([]token, error) {
 	if !utf8.ValidString(src) {
 		return nil, fmt.Errorf("%w: not UTF-8", errLex)
 	}
-	l := &lexer{src: strings.TrimPrefix(src, "\ufeff"), line: 1, tokens: make([]token, 0, len(src)/3)}
+	l := &lexer{src: strings.TrimPrefix(src, "\ufeff"), line: 1, edition: e, tokens: make([]token, 0, len(src)/3)}
 	l.shebang()
 	for {
 		if err := l.blank(); err != nil {
@@ -216,6 +227,16 @@ func prefixLen(s string) int {
 // prefixed reads a literal behind a prefix of n bytes.
 func (l *lexer) prefixed(line int32, n int) error {
 	prefix := l.src[l.at : l.at+n]
+	if prefix[0] == 'c' && l.edition != edition2021 {
+		if l.edition == editionUnknown && n > 1 {
+			return fmt.Errorf("%w: %s before a string, which editions read differently", errLex, prefix)
+		}
+		// The name alone: what follows is read on its own.
+		name := strings.TrimRight(prefix, "#")
+		l.at += len(name)
+		l.emit(ident, name, line)
+		return nil
+	}
 	if l.src[l.at+n] == '\'' {
 		l.at += n
 		return l.quote(line)

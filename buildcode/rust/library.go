@@ -1,6 +1,7 @@
 package rust
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -23,7 +24,7 @@ func Library(ctx context.Context, a *archive.Archive) (buildcode.Surface, error)
 		return buildcode.Surface{}, nil
 	}
 	// What a procedural macro may do is looked for in the same files.
-	library := &manifest{name: m.name, lib: m.lib, procMacro: true, build: dependencies{}, normal: m.normal}
+	library := &manifest{name: m.name, lib: m.lib, procMacro: true, build: dependencies{}, normal: m.normal, edition: m.edition}
 	b := &builder{ctx: ctx, m: library, files: newTree(a), paths: map[string]bool{}, budget: maxSource}
 	b.build()
 	if err := ctx.Err(); err != nil {
@@ -54,7 +55,7 @@ type Uses struct {
 // is not TOML.
 func ReadUses(data []byte) (Uses, error) {
 	var root table
-	if err := toml.Unmarshal(data, &root); err != nil {
+	if err := toml.Unmarshal(bytes.TrimPrefix(data, []byte("\ufeff")), &root); err != nil {
 		return Uses{}, fmt.Errorf("parse Cargo.toml: %w", err)
 	}
 	m := &manifest{}

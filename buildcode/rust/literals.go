@@ -55,7 +55,11 @@ var private = regexp.MustCompile(`(^|[/\\"' ])(~[/\\]|\.ssh\b|\.aws\b|\.gnupg\b|
 
 // linking matches arguments that make the compiler or linker load or start
 // something else.
-var linking = regexp.MustCompile(`-fuse-ld=[./{]|^-(wrapper|plugin|load|ccbin)$|-fpass-plugin=|-specs=|--ld-path|-fplugin=|-plugin[=, ]|-wrapper[=, ]|-Zcodegen-backend|codegen-backend=|(^|[ =,-]|-C)linker=|link-arg[a-z-]*=(-B|@|-specs)|LD_PRELOAD|DYLD_INSERT_LIBRARIES|rustc-env=(PATH|COMPILER_PATH|GCC_EXEC_PREFIX)`)
+var linking = regexp.MustCompile(`-fuse-ld=[./{]|^-(wrapper|plugin|load|ccbin)$|-fpass-plugin=|-specs=|--ld-path|-fplugin=|-plugin[=, ]|-wrapper[=, ]|-Zcodegen-backend|codegen-backend=|(^|[ =,-]|-C)linker=|link-arg[a-z-]*=(-B|@|-specs)|LD_PRELOAD|DYLD_INSERT_LIBRARIES|LD_AUDIT|rustc-env=(PATH|COMPILER_PATH|GCC_EXEC_PREFIX)`)
+
+// starting matches arguments of make and settings of git by which they start what
+// is named.
+var starting = regexp.MustCompile(`^(SHELL=|(CC|CXX|CPP|AR|AS|LD|MAKE|RUSTC|RUSTC_WRAPPER)=\.{0,2}/)|^(core\.(fsmonitor|sshCommand|pager|editor|hooksPath)|alias\.[a-z-]+|diff\.external|credential\.helper|filter\.[a-z-]+\.(clean|smudge|process))=`)
 
 // systemFiles are read by nothing that builds.
 var systemFiles = regexp.MustCompile(`^(/etc/(passwd|shadow|hosts|sudoers)|/proc/(self/(environ|mem|maps)|[0-9]+/)|/var/run/docker\.sock|/root(/|$))`)
@@ -74,6 +78,8 @@ func (c *scanner) literal(s *source, i int) {
 		c.use(s, i, buildcode.Home, "")
 	case systemFiles.MatchString(text):
 		c.use(s, i, buildcode.ReadFiles, "")
+	case starting.MatchString(text):
+		c.use(s, i, buildcode.RunUnknown, "")
 	case linking.MatchString(text):
 		c.use(s, i, buildcode.LoadCode, "")
 	}

@@ -23,6 +23,7 @@ type manifest struct {
 	missing   []string
 	metabuild []string
 	links     string
+	edition   edition
 	procMacro bool
 	lib       string // path of the library's root, if there is one
 	// build and normal map the name by which code says a dependency to the
@@ -70,12 +71,16 @@ func interpret(root table, files *tree) *manifest {
 	pkg := m.table(root, "package", "project")
 	m.name, _ = pkg["name"].(string)
 	m.links, _ = pkg["links"].(string)
+	m.edition = editionOf(pkg["edition"], edition2015)
 	for _, dir := range append([]table{root}, m.targets(root)...) {
 		m.build.add(m, dir, "build-dependencies", "build_dependencies")
 		m.normal.add(m, dir, "dependencies")
 	}
 	lib := m.table(root, "lib")
 	m.procMacro = declaresMacro(lib)
+	if editionOf(lib["edition"], m.edition) != m.edition {
+		m.edition = editionUnknown // the library's is not the build script's
+	}
 	libPath, given := lib["path"].(string)
 	if !given {
 		libPath = "src/lib.rs"
@@ -90,6 +95,19 @@ func interpret(root table, files *tree) *manifest {
 func declaresMacro(lib table) bool {
 	return truth(lib["proc-macro"]) || truth(lib["proc_macro"]) ||
 		slices.Contains(stringsOf(lib["crate-type"]), "proc-macro") || slices.Contains(stringsOf(lib["crate_type"]), "proc-macro")
+}
+
+// editionOf reads an edition; absent is what it is then.
+func editionOf(value any, absent edition) edition {
+	switch value {
+	case nil:
+		return absent
+	case "2015", "2018":
+		return edition2015
+	case "2021", "2024":
+		return edition2021
+	}
+	return editionUnknown // inherited from a workspace, or newer
 }
 
 // buildScripts handles package.build: false for none, a path, true or absent for

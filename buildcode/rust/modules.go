@@ -25,9 +25,10 @@ type reach struct {
 	replaced bool
 	// named are includes that macros are given the name of, which matters if one
 	// calls what it is given.
-	named  []place
-	calls  bool
-	budget *int // bytes of source left to read
+	named   []place
+	calls   bool
+	edition edition
+	budget  *int // bytes of source left to read
 }
 
 // place is evidence: a line of a file.
@@ -37,8 +38,8 @@ type place struct {
 	text string
 }
 
-func newReach(files *tree, budget *int) *reach {
-	return &reach{files: files, sources: map[string]*source{}, data: map[string]bool{}, tests: map[string]bool{}, budget: budget}
+func newReach(files *tree, budget *int, e edition) *reach {
+	return &reach{edition: e, files: files, sources: map[string]*source{}, data: map[string]bool{}, tests: map[string]bool{}, budget: budget}
 }
 
 // add takes in a file and whatever it reaches.
@@ -88,7 +89,7 @@ func (r *reach) read(s *source) error {
 		return errBudget{}
 	}
 	s.text = string(data)
-	s.tokens, err = lex(s.text)
+	s.tokens, err = lex(s.text, r.edition)
 	pair(s.tokens)
 	return err
 }

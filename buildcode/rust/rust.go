@@ -27,6 +27,7 @@
 package rust
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"path"
@@ -134,7 +135,7 @@ func besides(p string) bool {
 
 // program analyses one build script or procedural macro.
 func (b *builder) program(roots []string, deps dependencies, macro bool) {
-	r := newReach(b.files, &b.budget)
+	r := newReach(b.files, &b.budget, b.m.edition)
 	for i, root := range roots {
 		// What a procedural macro reaches comes first: a file that only tests declare
 		// is shown, but what it does there is not done at build time.
@@ -173,6 +174,10 @@ func (b *builder) program(roots []string, deps dependencies, macro bool) {
 	c := &scanner{program: newProgram(sources, deps, b.m.name, !macro && b.m.procMacro), seen: map[buildcode.Use]int{}, macro: macro, literals: b.literals, ctx: b.ctx}
 	c.scan()
 	b.surface.Uses = append(b.surface.Uses, c.uses...)
+	if !macro && b.m.procMacro {
+		b.linked(c.uses)
+	}
+	b.whole = b.whole || c.nested
 	b.reads = b.reads || !macro && c.reads
 	b.hasData = b.hasData || !macro && len(r.data) > 0
 }
@@ -194,6 +199,21 @@ func (b *builder) generated() {
 	}
 }
 
+// linked judges what the build script of a procedural macro links into it, by the
+// script's uses and the literals so far: it runs inside the compiler, though no Rust.
+func (b *builder) linked(uses []buildcode.Use) {
+	for _, u := range uses {
+		if u.Capability == buildcode.Compile {
+			b.unanalysed(place{path: u.Path, line: u.Line, text: "compiled into a procedural macro: " + u.Text})
+		}
+	}
+	for text := range b.literals {
+		if strings.Contains(text, "rustc-link-lib") {
+			b.unanalysed(place{path: "Cargo.toml", text: "linked into a procedural macro: " + text})
+		}
+	}
+}
+
 func (b *builder) unanalysed(p place) {
 	b.whole = true
 	b.surface.Uses = append(b.surface.Uses, buildcode.Use{Capability: buildcode.Unanalysed, Path: p.path, Line: p.line, Text: p.text})
@@ -210,6 +230,12 @@ func (b *builder) embedded(name string) bool {
 		b.surface.Uses = append(b.surface.Uses, buildcode.Use{Capability: buildcode.EmbeddedBinary, Path: name, Text: format})
 	}
 	return format != ""
+}
+
+// shebang reports whether a file begins as a script does, which needs no ending.
+func (b *builder) shebang(name string) bool {
+	head, err := b.files.archive.Head(name)
+	return err == nil && !besides(name) && bytes.HasPrefix(head, []byte("#!")) && !bytes.HasPrefix(head, []byte("#!["))
 }
 
 // askers only tell about themselves or translate: what they start is not in the
@@ -246,7 +272,7 @@ func (b *builder) scripts() {
 		case f.Link != "":
 		case buildFile(base), starts && (suffixes[path.Ext(base)] || b.literals[f.Path] && !besides(f.Path) && script(f.Path) || b.literals["./"+f.Path]):
 			b.paths[f.Path] = true
-		case starts && b.embedded(f.Path):
+		case starts && (b.embedded(f.Path) || b.shebang(f.Path)):
 			b.paths[f.Path] = true
 		}
 	}

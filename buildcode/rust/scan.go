@@ -29,6 +29,7 @@ type scanner struct {
 	literals map[string]bool
 	reads    bool // std::fs::read and the like
 	writes   bool // std::fs::write and the like
+	nested   bool // cargo builds a package within this one, with its own build code
 	// memories are places that name a process's memory.
 	memories []buildcode.Use
 }
@@ -353,6 +354,10 @@ func (c *scanner) macroCall(s *source, i, end int, path []string) int {
 		k := sinkOf(full)
 		shell = shell || k.kind == shellMacro
 		variable = variable || environment[full[len(full)-1]]
+		if len(full) == 1 && full[0] == path[0] {
+			// #[macro_use]: the macro goes by the name of its crate.
+			k = sinkOf([]string{full[0], full[0]})
+		}
 		if len(path) == 1 {
 			c.sink(s, i, end, k)
 		}
@@ -402,10 +407,35 @@ func (c *scanner) method(s *source, i int) {
 	switch tokens[i].text {
 	case "to_socket_addrs":
 		c.use(s, i, buildcode.Network, "")
+	case "make_exec", "map_exec", "map_copy_exec":
+		c.use(s, i, buildcode.LoadCode, "") // memmap2
+	case "env", "define":
+		c.handsTool(s, i)
 	case "compiler", "archiver":
 		// cc::Build::compiler: another program than the host's compiler.
 		if len(c.deps["cc"]) > 0 {
 			c.programs(s, i, c.evaluate(span{s: s, lo: i + 2, hi: block(tokens, i+1) - 1}))
+		}
+	}
+}
+
+// choosing matches variables of CMake that say what is started.
+var choosing = regexp.MustCompile(`^CMAKE_([A-Z]+_COMPILER|[A-Z]+_COMPILER_LAUNCHER|[A-Z]+_LINKER_LAUNCHER|LINKER|AR|RANLIB|NM|MAKE_PROGRAM)$|RULE_LAUNCH_`)
+
+// handsTool handles a variable handed to a program or to another build system, as
+// in env("CC", x) or define("CMAKE_C_COMPILER", x): a literal value is started.
+func (c *scanner) handsTool(s *source, i int) {
+	args := c.split(s, i+2, block(s.tokens, i+1)-1)
+	if len(args) != 2 || at(s.tokens, args[0].lo).kind != str {
+		return
+	}
+	name := s.tokens[args[0].lo].text
+	if tools[name] == "" && !choosing.MatchString(name) {
+		return
+	}
+	for _, literal := range c.evaluate(args[1]).literals {
+		if words := strings.Fields(literal); len(words) > 0 {
+			c.use(s, i, programOf(words[0]), "")
 		}
 	}
 }
@@ -454,9 +484,16 @@ func (c *scanner) arguments() {
 		}
 	}
 	also(buildcode.Network, "git", "clone", "fetch", "pull", "ls-remote")
+	also(buildcode.Network, "git", "push", "lfs")
+	if c.literals["submodule"] {
+		// Of update alone the repository says what is fetched, and a package is none.
+		also(buildcode.Network, "git", "add")
+	}
 	also(buildcode.Network, "cargo", "install", "fetch", "publish", "update")
 	also(buildcode.Network, "brew", "install")
-	also(buildcode.RunUnknown, "cargo", "run", "test")
+	builds := []string{"run", "test", "build", "check", "rustc", "bench"}
+	also(buildcode.RunUnknown, "cargo", builds...)
+	c.nested = len(runs["cargo"]) > 0 && slices.ContainsFunc(builds, func(arg string) bool { return c.literals[arg] })
 	also(buildcode.RunUnknown, "perl", "-e", "-E")
 	also(buildcode.RunUnknown, "make", "-f", "--eval")
 	also(buildcode.RunUnknown, "cmake", "-P", "-E")

@@ -47,21 +47,23 @@ var crateCapabilities = func() map[string]buildcode.Capability {
 		windows_bindgen winres winresource autocxx_build shaderc luajit_src lua_src`)
 	put(buildcode.Run("rustc"), "autocfg rustc_version version_check rustc_tools_util")
 	put(buildcode.Run("cargo"), "cargo_metadata escargot")
+	put(buildcode.Run("make"), "make_cmd")
 	put(buildcode.Run("git"), "built git_version shadow_rs vergen_git2 vergen_gitcl vergen_gix build_data build_info_build")
-	put(buildcode.Network, `actix_web actix_http async_h1 async_nats attohttpc awc aws_config aws_sdk_s3 axum binary_install curl curl_sys
-		dns_lookup domain download downloader ehttp ftp git_download gix_transport h2 h3 hf_hub hickory_client hickory_resolver http_req
-		hyper hyper_rustls hyper_tls hyper_util isahc lapin lettre minreq mysql native_tls octocrab openssh oxhttp postgres
-		quinn rdkafka redis reqwest reqwest_middleware rouille rumqttc russh rusoto_core rust_s3 s3 self_update smtp
-		socket2 sqlx_core ssh2 suppaftp surf tiny_http tokio_native_tls tokio_postgres tokio_rustls tokio_tungstenite tonic trust_dns_resolver
-		tungstenite twilio ureq warp websocket xmlrpc zmq`)
-	put(buildcode.LoadCode, `boa_engine cranelift_jit ctor deno_core dtor dlopen dlopen2 dlib dynasmrt inline_python libffi libloading
-		llvm_sys inkwell mlua quick_js rhai rlua rquickjs rustpython rustpython_vm v8 wasmer wasmi wasmtime memexec paste_eval evalexpr_jit region`)
-	put(buildcode.Home, "app_dirs app_dirs2 directories directories_next dirs dirs_next dirs_sys etcetera home homedir platform_dirs xdg")
+	put(buildcode.Network, `actix_web actix_http async_h1 async_nats async_net async_tungstenite attohttpc awc aws_config aws_sdk_s3 axum binary_install bluer cabot cached_path cargo crates_index crates_io_api curl curl_sys discord dl_src downloads
+		dns_lookup domain easy_http_request elasticsearch fetch_data frankenstein github_release glommio download downloader ehttp ftp git_download gix_transport h2 h3 hf_hub hickory_client hickory_resolver http_req
+		hyper hyper_rustls hyper_tls hyper_util isahc lapin lettre imap irc libp2p libssh_rs mail_send minreq mongodb mysql nanomsg native_tls nng octocrab octorust openssh oxhttp paho_mqtt pnet postgres prebuilt public_ip quiche
+		quinn rdkafka redis reqwest reqwest_middleware rouille rquest rumqttc s2n_quic sentry serenity slack_hook smoltcp socks russh rusoto_core rust_s3 s3 self_update smtp
+		socket2 sqlx_core ssh2 suppaftp surf tame_index tarpc telegram_bot teloxide thrussh trauma twilight_http tiny_http tokio_native_tls tokio_postgres tokio_rustls tokio_tungstenite tonic trust_dns_resolver
+		tungstenite twilio ureq warp vsock webhook websocket websockets wreq ws xmlrpc zenoh zero_http zmq`)
+	put(buildcode.LoadCode, `abi_stable boa_engine cpython crabtime cranelift_jit ctor deno_core dtor duktape ducc dlopen dlopen2 dlib dynasmrt hlua hot_lib_reloader inline_python libffi libloading
+		llvm_sys inkwell mlua pyo3 quick_js rhai sc sharedlib small_ctor syscalls watt wasm3 rhai rlua rquickjs rustpython rustpython_vm v8 wasmer wasmi wasmtime memexec paste_eval evalexpr_jit region`)
+	put(buildcode.Home, "app_dirs app_dirs2 directories directories_next dirs dirs_next dirs_sys etcetera expanduser home homedir keyring netrc platform_dirs secret_service simple_home_dir user_dirs xdg")
+	put(buildcode.ReadEnv, "shellexpand dotenv dotenvy envy")
 	put(buildcode.Decode, `aes aes_gcm base58 base62 base64 base64_simd base64_url base64ct base85 brotli bs58 bzip2 chacha20 chacha20poly1305 const_hex
 		cryptify data_encoding faster_hex flate2 goldberg hex inflate libflate litcrypt lz4 lz4_flex lzma_rs lzma_rust miniz_oxide
 		obfstr obfuscate rc4 snap sevenz_rust tar xz2 yazi zip zstd`)
-	put(buildcode.RunUnknown, `assert_cmd async_process cmd_lib command_group command_run devx_cmd easy_process execute
-		process_control run_script shell_command subprocess`)
+	put(buildcode.RunUnknown, `assert_cmd async_command async_process daemonize duct_sh elevated_command exec expectrl cmd_lib command_group command_run devx_cmd easy_process execute
+		open opener popen portable_pty powershell_script process_control pty_process rexpect run_cmd runas run_script sh_inline shells shell_command subprocess tokio_process webbrowser`)
 	return all
 }()
 
@@ -85,13 +87,14 @@ var foreignFunctions = func() map[string]buildcode.Capability {
 	return all
 }()
 
-var bindingCrates = wordSet("libc nix rustix winapi windows windows_sys windows_targets kernel32 shell32 urlmon wininet winhttp ws2_32 errno syscalls linux_raw_sys")
+var bindingCrates = wordSet("libc nix rustix winapi windows windows_sys windows_targets kernel32 shell32 urlmon wininet winhttp ws2_32 errno linux_raw_sys ntapi winsafe")
 
 // telling reports whether paths below a crate can mean anything. A renamed
 // dependency is looked up before.
 func telling(root string) bool {
 	switch root {
-	case "std", "core", "alloc", unknown, "tokio", "async_std", "smol", "mio", "compio", "monoio", "duct", "xshell", "git2", "gix", "automod", "include_dir", "paste":
+	case "std", "core", "alloc", unknown, "tokio", "async_std", "smol", "mio", "compio", "monoio", "duct", "xshell", "git2", "gix", "automod", "include_dir", "paste",
+		"pastey", "concat_idents", "casey", "mashup", "with_builtin_macros":
 		return true
 	}
 	return bindingCrates[root]
@@ -118,7 +121,7 @@ func sinkOf(path []string) sink {
 			return sink{kind: named, capability: buildcode.Network}
 		}
 		return sink{}
-	case "automod", "include_dir", "paste":
+	case "automod", "include_dir", "paste", "pastey", "concat_idents", "casey", "mashup", "with_builtin_macros":
 		// Modules or names made by a macro, which the scanner cannot follow.
 		if len(rest) > 0 && rest[0] != "Dir" && rest[0] != "File" {
 			return sink{kind: named, capability: buildcode.Unanalysed}
