@@ -204,7 +204,7 @@ func (j *judgement) analyseTree(ctx context.Context, pkg lockkeeper.Package, pla
 	dir, kind := place.dir, registry.Sdist
 	if pkg.Ecosystem == lockkeeper.Cargo {
 		kind = registry.Crate
-		if dir, err = tree.findCrate(ctx, pkg); err != nil {
+		if dir, err = tree.findCrate(pkg); err != nil {
 			return buildcode.Surface{}, err
 		}
 	}
@@ -270,7 +270,7 @@ func (t *visitedTree) open(ctx context.Context, kind registry.Kind, name, dir st
 	}
 	var sources []archive.Source
 	var modules []string
-	for _, p := range t.paths() {
+	for _, p := range t.paths {
 		f := t.files[p]
 		if !strings.HasPrefix(p, prefix) {
 			if f.Mode == lockkeeper.Submodule && (p == dir || strings.HasPrefix(dir, p+"/")) {
@@ -326,8 +326,8 @@ type crateManifest struct{ dir, name, version string }
 
 // findCrate is the directory of the manifest with the package's name. Cargo takes
 // one of several by an order that is not documented, so then there is none.
-func (t *visitedTree) findCrate(ctx context.Context, pkg lockkeeper.Package) (string, error) {
-	manifests, err := t.manifests(ctx)
+func (t *visitedTree) findCrate(pkg lockkeeper.Package) (string, error) {
+	manifests, err := t.manifests()
 	if err != nil {
 		return "", err
 	}
@@ -343,7 +343,7 @@ func (t *visitedTree) findCrate(ctx context.Context, pkg lockkeeper.Package) (st
 	case len(dirs) > 1:
 		return "", fmt.Errorf("%w: several manifests of %s, in %q", ErrUnreadable, pkg.Name, dirs[:min(len(dirs), 4)])
 	}
-	for _, p := range t.paths() {
+	for _, p := range t.paths {
 		if t.files[p].Mode == lockkeeper.Submodule {
 			return "", fmt.Errorf("%w: no manifest of %s %s; it may lie in a submodule such as %s, which is not read", ErrUnreadable, pkg.Name, pkg.Version, p)
 		}
@@ -351,10 +351,10 @@ func (t *visitedTree) findCrate(ctx context.Context, pkg lockkeeper.Package) (st
 	return "", fmt.Errorf("%w: no manifest of %s %s in the repository", ErrUnreadable, pkg.Name, pkg.Version)
 }
 
-// manifests reads every Cargo.toml of the repository that cargo might.
-func (t *visitedTree) manifests(ctx context.Context) ([]crateManifest, error) {
+// readManifests reads every Cargo.toml of the repository that cargo might.
+func (t *visitedTree) readManifests(ctx context.Context) ([]crateManifest, error) {
 	var paths []string
-	for _, p := range t.paths() {
+	for _, p := range t.paths {
 		if path.Base(p) == "Cargo.toml" {
 			paths = append(paths, p)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"path"
 	"regexp"
@@ -146,6 +147,9 @@ type visitedTree struct {
 	tree   Tree
 	under  string // directory that was asked for
 	files  map[string]lockkeeper.TreeFile
+	paths  []string // of files, sorted
+	// manifests are the packages of a Rust repository, read once.
+	manifests func() ([]crateManifest, error)
 }
 
 // commit lists the files of a commit. Its callers share the scan's ctx.
@@ -173,7 +177,9 @@ func (v *visits) list(ctx context.Context, r Repository, id, under string) (*vis
 	if err != nil {
 		return nil, err
 	}
-	return &visitedTree{visits: v, tree: tree, under: under, files: files}, nil
+	t := &visitedTree{visits: v, tree: tree, under: under, files: files, paths: slices.Sorted(maps.Keys(files))}
+	t.manifests = sync.OnceValues(func() ([]crateManifest, error) { return t.readManifests(ctx) })
+	return t, nil
 }
 
 func (v *visits) tag(ctx context.Context, r Repository, tag string) (string, error) {
@@ -276,14 +282,4 @@ func within(link, target, rest string) (string, bool) {
 	}
 	p := path.Join(path.Dir(link), target, rest)
 	return p, p != ".." && !strings.HasPrefix(p, "../")
-}
-
-// paths lists the tree's files in order.
-func (t *visitedTree) paths() []string {
-	all := make([]string, 0, len(t.files))
-	for p := range t.files {
-		all = append(all, p)
-	}
-	slices.Sort(all)
-	return all
 }
