@@ -30,7 +30,8 @@
 //   - scan is the pipeline itself, readable from top to bottom.
 //   - report renders one result for terminals, Markdown, JSON and check runs.
 //   - gitrepo and github bring the two sides: from a local repository, or from
-//     GitHub. github/githubtest is a GitHub on loopback.
+//     GitHub. github also reads the public repositories that packages come from.
+//     github/githubtest is a GitHub on loopback.
 //   - store and queue keep sign-offs, facts and jobs, so that nothing is lost.
 //   - server answers webhooks, runs jobs and writes the check run and the one
 //     comment.

@@ -32,11 +32,18 @@ type upstream struct {
 	Diff              string
 	Inserted, Deleted int
 	// Missing says what the repository lacks, so that nothing could be compared.
-	Missing string `json:"-"`
+	Missing string
 	// Stray: the commit is neither on the default branch nor that of the release's
 	// tag.
-	Stray bool `json:"-"`
+	Stray bool
 }
+
+// settled reports whether asking again would give the same.
+func (u *upstream) settled() bool { return u.Missing == "" && !u.Stray }
+
+// hourly is the key of a fact that holds for this hour: tags and branches are
+// pushed later than packages are published.
+func (j *judgement) hourly(key string) string { return key + "/" + j.now.UTC().Format("2006-01-02T15") }
 
 // origin is where a release says that it comes from; never nil.
 func (s *surfaces) origin() *buildcode.Origin {
@@ -231,14 +238,19 @@ func (j *judgement) revision(ctx context.Context, o *buildcode.Origin, r Reposit
 	return j.tagged(ctx, r, pkg)
 }
 
-// taggedFact remembers a tag, so that a second scan asks for none.
+// taggedFact remembers a tag, so that a second scan asks for none; without a Tag
+// that there is none.
 type taggedFact struct{ Commit, Tag string }
 
 // tagged finds the release's tag, by the spellings that are common.
 func (j *judgement) tagged(ctx context.Context, r Repository, pkg lockkeeper.Package) (commit, tag string, err error) {
 	key := upstreamFacts + "tag/" + r.String() + "/" + pkg.String()
-	if fact, ok := remembered[taggedFact](ctx, j.scanner, key); ok {
-		return fact.Commit, fact.Tag, nil
+	for _, k := range []string{key, j.hourly(key)} {
+		if fact, ok := remembered[taggedFact](ctx, j.scanner, k); ok && fact.Tag != "" {
+			return fact.Commit, fact.Tag, nil
+		} else if ok {
+			return "", "", noTag(r, pkg)
+		}
 	}
 	for _, name := range tagNames(pkg) {
 		commit, err = j.visits.tag(ctx, r, name)
@@ -250,7 +262,14 @@ func (j *judgement) tagged(ctx context.Context, r Repository, pkg lockkeeper.Pac
 		}
 		return commit, name, j.scanner.remember(ctx, key, taggedFact{commit, name})
 	}
-	return "", "", fmt.Errorf("%w: no tag of version %s in %s", ErrNotThere, pkg.Version, r)
+	if err := j.scanner.remember(ctx, j.hourly(key), taggedFact{}); err != nil {
+		return "", "", err
+	}
+	return "", "", noTag(r, pkg)
+}
+
+func noTag(r Repository, pkg lockkeeper.Package) error {
+	return fmt.Errorf("%w: no tag of version %s in %s", ErrNotThere, pkg.Version, r)
 }
 
 // tagNames are how repositories call the tag of a release.
@@ -263,19 +282,31 @@ func tagNames(pkg lockkeeper.Package) []string {
 	return names
 }
 
-// upstream compares, or remembers. Only what was compared to its end is
-// remembered: tags and branches are pushed later than packages are published.
+// upstream compares, or remembers: for good what was compared to its end.
 func (j *judgement) upstream(ctx context.Context, code *buildcode.Surface, o *buildcode.Origin, r Repository, pkg lockkeeper.Package) (*upstream, error) {
+	key := upstreamFacts + strings.Join([]string{string(code.Digest), r.String(), pkg.String(), o.Commit, fmt.Sprint(o.HasPath), o.Path}, "/")
+	for _, k := range []string{key, j.hourly(key)} {
+		if fact, ok := remembered[upstream](ctx, j.scanner, k); ok {
+			return &fact, nil
+		}
+	}
+	found, err := j.compare(ctx, code, o, r, pkg)
+	if err != nil {
+		return nil, err
+	}
+	if !found.settled() {
+		key = j.hourly(key)
+	}
+	return found, j.scanner.remember(ctx, key, found)
+}
+
+func (j *judgement) compare(ctx context.Context, code *buildcode.Surface, o *buildcode.Origin, r Repository, pkg lockkeeper.Package) (*upstream, error) {
 	commit, tag, err := j.revision(ctx, o, r, pkg)
 	if errors.Is(err, ErrNotThere) {
 		return &upstream{Missing: fmt.Sprintf("has no tag of this version in %s", r)}, nil
 	}
 	if err != nil {
 		return nil, err
-	}
-	key := upstreamFacts + strings.Join([]string{string(code.Digest), r.String(), commit, fmt.Sprint(o.HasPath), o.Path}, "/")
-	if fact, ok := remembered[upstream](ctx, j.scanner, key); ok {
-		return &fact, nil
 	}
 	tree, err := j.visits.commit(ctx, r, commit, o.Path)
 	if errors.Is(err, ErrNotThere) {
@@ -293,14 +324,9 @@ func (j *judgement) upstream(ctx context.Context, code *buildcode.Surface, o *bu
 		return nil, err
 	}
 	if tag == "" {
-		if found.Stray, err = j.stray(ctx, r, commit, pkg); err != nil {
-			return nil, err
-		}
+		found.Stray, err = j.stray(ctx, r, commit, pkg)
 	}
-	if found.Stray {
-		return found, nil
-	}
-	return found, j.scanner.remember(ctx, key, found)
+	return found, err
 }
 
 // stray reports whether a commit is neither on the default branch nor tagged with

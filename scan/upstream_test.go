@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
 
@@ -287,6 +288,33 @@ func TestASecondComparisonCostsNothing(t *testing.T) {
 	}
 	if first == nil || second == nil || first.Digest() != second.Digest() {
 		t.Errorf("first %+v, then %+v", first, second)
+	}
+}
+
+// TestWhatIsMissingIsRememberedForAnHour, and then asked for again.
+func TestWhatIsMissingIsRememberedForAnHour(t *testing.T) {
+	tree := map[string]string{"x/Cargo.toml": manifestX, "x/build.rs": grave, "x/part.rs": "\n"}
+	s := newScene(t, sections("repositories/o/r/v1", with(tree, "news", "1\n"))+sections("repositories/o/r/fork-1", tree)+
+		sections("crates/x/1.0.1", map[string]string{"Cargo.toml": manifestX, "build.rs": grave, "part.rs": "\n", vcsInfoPath: vcs("fork-1", "")}))
+	now := time.Date(2026, 1, 1, 10, 0, 0, 0, time.UTC)
+	s.scanner.Now = func() time.Time { return now }
+	for i := range 2 {
+		if f := mismatch(t, s.change("Cargo.lock", "", crateLock("1.0.1"))); f == nil || !strings.Contains(f.Message, "neither on the default branch nor tagged") {
+			t.Fatalf("found %+v", f)
+		}
+		if n := s.CountRequests("", ""); (n == 0) != (i == 1) {
+			t.Errorf("scan %d: %d questions", i, n)
+		}
+		s.ResetRequests()
+		now = now.Add(59 * time.Minute)
+		s.scanner.Repositories = s.repositories()
+	}
+	// The tag is pushed at last.
+	now = now.Add(time.Hour)
+	s.repo("o", "r").Tag("v1.0.1", s.expand("{{commit:o/r@fork-1}}"))
+	s.scanner.Repositories = s.repositories()
+	if f := mismatch(t, s.change("Cargo.lock", "", crateLock("1.0.1"))); f != nil {
+		t.Errorf("found %q though the commit is tagged", f.Message)
 	}
 }
 
