@@ -29,38 +29,72 @@ type links struct {
 // and submodules met on the way. It is empty where that is outside the repository,
 // in a submodule or beyond the bounds. It need not exist.
 func (l *links) follow(ctx context.Context, p string) (target string, passed []string) {
-	done, rest := ".", strings.Split(p, "/")
+	w, err := walk(p, func(p string) lockkeeper.TreeFile { return l.files[p] }, func(f lockkeeper.TreeFile) (string, error) { return l.text(ctx, f), nil })
+	if err != nil || w.end != arrived {
+		return "", w.passed
+	}
+	return w.target, w.passed
+}
+
+// walked is a path through a tree once every link on it is followed.
+type walked struct {
+	target string
+	passed []string // links and submodules, in order
+	end    end
+}
+
+// end of a walk.
+type end int
+
+const (
+	arrived   end = iota // which does not say that there is anything at the target
+	outside              // the last link passed leads out of the tree, or nowhere
+	submodule            // the last one passed is a submodule
+	endless              // beyond the bounds
+)
+
+// walk goes p name by name as the system does: ".." behind a link leads up from where
+// the link led. at is what stands at a path, text what a link says.
+func walk(p string, at func(string) lockkeeper.TreeFile, text func(lockkeeper.TreeFile) (string, error)) (walked, error) {
+	w := walked{target: "."}
+	rest := strings.Split(p, "/")
 	for len(rest) > 0 {
 		part := rest[0]
 		rest = rest[1:]
 		switch {
 		case part == "" || part == ".":
 			continue
-		case part == ".." && done == ".":
-			return "", passed
+		case part == ".." && w.target == ".":
+			w.end = outside
+			return w, nil
 		case part == "..":
-			done = path.Dir(done)
+			w.target = path.Dir(w.target)
 			continue
 		}
-		next := path.Join(done, part)
-		switch f := l.files[next]; f.Mode {
+		next := path.Join(w.target, part)
+		switch f := at(next); f.Mode {
 		case lockkeeper.Submodule:
-			return "", append(passed, next)
+			w.passed, w.end = append(w.passed, next), submodule
+			return w, nil
 		case lockkeeper.Symlink:
-			passed = append(passed, next)
-			text := l.text(ctx, f)
-			if text == "" || path.IsAbs(text) || len(passed) > maxLinks {
-				return "", passed
+			w.passed = append(w.passed, next)
+			text, err := text(f)
+			if err != nil {
+				return w, err
 			}
-			rest = append(strings.Split(text, "/"), rest...)
-			if len(rest) > maxParts {
-				return "", passed
+			if text == "" || path.IsAbs(text) {
+				w.end = outside
+				return w, nil
+			}
+			if rest = append(strings.Split(text, "/"), rest...); len(w.passed) > maxLinks || len(rest) > maxParts {
+				w.end = endless
+				return w, nil
 			}
 		default:
-			done = next
+			w.target = next
 		}
 	}
-	return done, passed
+	return w, nil
 }
 
 // text is what a link says, "" where it cannot be read.

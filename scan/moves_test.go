@@ -141,6 +141,11 @@ func TestPromise3NothingHidesBehindALink(t *testing.T) {
 			memoryTree{"requirements.txt": []byte(linkMark + "now/list"), "now": []byte(linkMark + "./v/../v/1"), "v/1/list": requirements("evil 1.0")},
 			[]string{"v/1/list release-missing"},
 		},
+		"up from where a link led": {
+			memoryTree{"requirements.txt": []byte(linkMark + "now/../list"), "now": []byte(linkMark + "v/1"), "v/list": lock, "list": lock},
+			memoryTree{"requirements.txt": []byte(linkMark + "now/../list"), "now": []byte(linkMark + "v/1"), "v/list": requirements("evil 1.0"), "list": lock},
+			[]string{"v/list release-missing"},
+		},
 		"a link on the way changes": {
 			memoryTree{"requirements.txt": []byte(linkMark + "now"), "now": []byte(linkMark + "list"), "list": lock, "other": requirements("evil 1.0")},
 			memoryTree{"requirements.txt": []byte(linkMark + "now"), "now": []byte(linkMark + "other"), "list": lock, "other": requirements("evil 1.0")},

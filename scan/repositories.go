@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -228,58 +227,30 @@ func (t *visitedTree) read(ctx context.Context, f lockkeeper.TreeFile, limit int
 // repository. Else why says in a few words what stands in the way, "" if there is
 // just no such file.
 func (t *visitedTree) follow(ctx context.Context, p string) (f lockkeeper.TreeFile, why string, err error) {
-	first := p
-	for range maxLinks {
-		if f, ok := t.files[p]; ok && f.Mode == lockkeeper.Regular {
-			return f, "", nil
-		}
-		link, rest := t.barrier(p)
-		switch link.Mode {
-		case "":
-			if p != first && t.under != "" && !strings.HasPrefix(p, t.under+"/") {
-				return f, "is reached through a link to " + p + ", which was not looked for", nil
-			}
-			return f, "", nil
-		case lockkeeper.Symlink:
-		default:
-			return f, fmt.Sprintf("lies in the submodule %s at %s, which is not read", link.Path, link.Blob), nil
-		}
-		target, err := t.read(ctx, link, maxPath)
-		if err != nil {
-			return f, "", err
-		}
-		next, inside := within(link.Path, string(target), rest)
-		if !inside {
-			return f, fmt.Sprintf("is reached through the link %s, which leads out of the repository", link.Path), nil
-		}
-		p = next
+	w, err := walk(p, func(p string) lockkeeper.TreeFile { return t.files[p] }, func(f lockkeeper.TreeFile) (string, error) {
+		text, err := t.read(ctx, f, maxLinkText)
+		return string(text), err
+	})
+	if err != nil {
+		return f, "", err
 	}
-	return f, "is reached through too many links", nil
-}
-
-// maxPath bounds a path, in bytes.
-const maxPath = 4096
-
-// barrier is the first link or submodule on the way to p, and what of p lies
-// behind it.
-func (t *visitedTree) barrier(p string) (lockkeeper.TreeFile, string) {
-	for i := 0; i <= len(p); i++ {
-		if i < len(p) && p[i] != '/' {
-			continue
-		}
-		if f, ok := t.files[p[:i]]; ok && f.Mode != lockkeeper.Regular {
-			return f, strings.TrimPrefix(p[i:], "/")
-		}
+	last := ""
+	if len(w.passed) > 0 {
+		last = w.passed[len(w.passed)-1]
 	}
-	return lockkeeper.TreeFile{}, ""
-}
-
-// within is the path of what lies at rest behind a link; false if that is
-// outside of the repository.
-func within(link, target, rest string) (string, bool) {
-	if target == "" || path.IsAbs(target) {
-		return "", false
+	switch w.end {
+	case outside:
+		return f, fmt.Sprintf("is reached through the link %s, which leads out of the repository", last), nil
+	case submodule:
+		return f, fmt.Sprintf("lies in the submodule %s at %s, which is not read", last, t.files[last].Blob), nil
+	case endless:
+		return f, "is reached through too many links", nil
 	}
-	p := path.Join(path.Dir(link), target, rest)
-	return p, p != ".." && !strings.HasPrefix(p, "../")
+	if f, ok := t.files[w.target]; ok {
+		return f, "", nil
+	}
+	if last != "" && t.under != "" && !strings.HasPrefix(w.target, t.under+"/") {
+		return f, "is reached through a link to " + w.target + ", which was not looked for", nil
+	}
+	return f, "", nil
 }

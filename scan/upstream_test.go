@@ -299,7 +299,7 @@ func TestWhatIsMissingIsRememberedForAnHour(t *testing.T) {
 	now := time.Date(2026, 1, 1, 10, 0, 0, 0, time.UTC)
 	s.scanner.Now = func() time.Time { return now }
 	for i := range 2 {
-		if f := mismatch(t, s.change("Cargo.lock", "", crateLock("1.0.1"))); f == nil || !strings.Contains(f.Message, "neither on the default branch nor tagged") {
+		if f := mismatch(t, s.change("Cargo.lock", "", string(crateLock("x 1.0.1")))); f == nil || !strings.Contains(f.Message, "neither on the default branch nor tagged") {
 			t.Fatalf("found %+v", f)
 		}
 		if n := s.CountRequests("", ""); (n == 0) != (i == 1) {
@@ -313,7 +313,7 @@ func TestWhatIsMissingIsRememberedForAnHour(t *testing.T) {
 	now = now.Add(time.Hour)
 	s.repo("o", "r").Tag("v1.0.1", s.expand("{{commit:o/r@fork-1}}"))
 	s.scanner.Repositories = s.repositories()
-	if f := mismatch(t, s.change("Cargo.lock", "", crateLock("1.0.1"))); f != nil {
+	if f := mismatch(t, s.change("Cargo.lock", "", string(crateLock("x 1.0.1")))); f != nil {
 		t.Errorf("found %q though the commit is tagged", f.Message)
 	}
 }
