@@ -101,11 +101,12 @@ type PrincipalKind string
 // anything, itself included.
 const (
 	Unknown    PrincipalKind = ""
-	User       PrincipalKind = "user"   // a registry's user: on crates.io by numeric id, on PyPI by name, which is never given to another
-	Team       PrincipalKind = "team"   // a registry's team by numeric id, PyPI's organisations by name
-	GitHubRepo PrincipalKind = "github" // trusted publishing from GitHub: owner/repo[/workflow]
-	GitLabPath PrincipalKind = "gitlab" // trusted publishing from GitLab: group/project[/workflow file]
-	Google     PrincipalKind = "google" // trusted publishing from Google Cloud: service account
+	User       PrincipalKind = "user"     // a registry's user: on crates.io by numeric id, on PyPI by name, which is never given to another
+	Team       PrincipalKind = "team"     // a registry's team by numeric id, PyPI's organisations by name
+	GitHubRepo PrincipalKind = "github"   // trusted publishing from GitHub: owner/repo[/workflow]
+	GitLabPath PrincipalKind = "gitlab"   // trusted publishing from GitLab: group/project[/workflow file]
+	Google     PrincipalKind = "google"   // trusted publishing from Google Cloud: service account
+	CircleCI   PrincipalKind = "circleci" // trusted publishing from CircleCI: project/pipeline definition, both by id
 )
 
 // Principal is who or what published a release, or owns a package. Kind and ID
@@ -136,12 +137,12 @@ func ParsePrincipal(s string) (Principal, error) {
 	}
 	kind, id, found := strings.Cut(s, ":")
 	switch PrincipalKind(kind) {
-	case User, Team, GitHubRepo, GitLabPath, Google:
+	case User, Team, GitHubRepo, GitLabPath, Google, CircleCI:
 	default:
 		found = false
 	}
 	if !found || id == "" || strings.ContainsAny(id, " \t\r\n") {
-		return Principal{}, fmt.Errorf(`publisher %q: want "user:ID", "team:ID", "github:owner/repo[/workflow]", "gitlab:path" or "google:account"`, s)
+		return Principal{}, fmt.Errorf(`publisher %q: want "user:ID", "team:ID", "github:owner/repo[/workflow]", "gitlab:path", "google:account" or "circleci:project/pipeline"`, s)
 	}
 	return Principal{Kind: PrincipalKind(kind), ID: id}, nil
 }

@@ -97,7 +97,7 @@ func TestParseMistakes(t *testing.T) {
 		{entry("build-code = 'md5:12'"), `3:1: build-code: digest algorithm "md5": only sha256 is supported; copy it from the finding`},
 		{entry("build-code = ''"), `3:1: build-code: digest "": want 64 hexadecimal digits; copy it from the finding`},
 		{entry("publishers = []"), `3:1: publishers: empty; name at least one, or leave the key out`},
-		{entry("publishers = ['alice']"), `3:1: publishers: publisher "alice": want "user:ID", "team:ID", "github:owner/repo[/workflow]", "gitlab:path" or "google:account"`},
+		{entry("publishers = ['alice']"), `3:1: publishers: publisher "alice": want "user:ID", "team:ID", "github:owner/repo[/workflow]", "gitlab:path", "google:account" or "circleci:project/pipeline"`},
 		{entry("publishers = ['unknown']"), `3:1: publishers: "unknown" is nobody; a release by an unknown publisher can only be signed off each time`},
 		{entry("publishers = ['github:briansmith']"), `3:1: publishers: "github:briansmith" names no repository; write "github:OWNER/REPOSITORY"`},
 		{entry("publishers = ['github:/']"), `3:1: publishers: "github:/" names no repository; write "github:OWNER/REPOSITORY"`},
