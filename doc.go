@@ -16,8 +16,9 @@
 //     them that alter what they mean.
 //   - registry, with registry/cratesio and registry/pypi, says who published a
 //     release, when, and of which files it consists, and who owns the package.
-//     registry/advisory knows which releases are malicious. registry/registrytest
-//     serves the registries' formats on loopback.
+//     registry/provenance verifies what signatures say of it, registry/advisory knows
+//     which releases are malicious. registry/registrytest serves the registries'
+//     formats on loopback, and signs as registry/provenance/provenancetest can.
 //   - archive opens those files: bounded, checked against the lockfile's digest,
 //     never run.
 //   - buildcode, with buildcode/rust and buildcode/python, finds in an archive

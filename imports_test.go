@@ -81,7 +81,7 @@ func TestImportsFollowTheData(t *testing.T) {
 // network, database, processes and GitHub.
 func TestDecidingReachesNothing(t *testing.T) {
 	pure := []string{"lockfile", "buildcode", "allowlist", "policy", "archive", "report"}
-	forbidden := []string{"net/http", "net", "os/exec", "database/sql", "github.com/google/go-github", "github.com/riverqueue", "modernc.org/sqlite", module + "/github", module + "/store"}
+	forbidden := []string{"net/http", "net", "os/exec", "database/sql", "github.com/google/go-github", "github.com/sigstore", "github.com/riverqueue", "modernc.org/sqlite", module + "/github", module + "/store"}
 	for _, p := range packages(t) {
 		name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/"), "/")
 		if !slices.Contains(pure, name) {
@@ -92,6 +92,23 @@ func TestDecidingReachesNothing(t *testing.T) {
 				if dep == f || f != "net" && strings.HasPrefix(dep, f+"/") {
 					t.Errorf("%s reaches %s", p.ImportPath, dep)
 				}
+			}
+		}
+	}
+}
+
+// TestOnlyProvenanceKnowsSigstore: the library reaches the network, to fetch trust
+// roots, so that one package alone imports it, and of that package's own imports
+// none can fetch.
+func TestOnlyProvenanceKnowsSigstore(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, imported := range p.Imports {
+			provenance := p.ImportPath == module+"/registry/provenance"
+			if strings.HasPrefix(imported, "github.com/sigstore/") && !provenance {
+				t.Errorf("%s imports %s", p.ImportPath, imported)
+			}
+			if provenance && (imported == "net" || strings.HasPrefix(imported, "net/") || strings.HasSuffix(imported, "/tuf")) {
+				t.Errorf("%s imports %s", p.ImportPath, imported)
 			}
 		}
 	}
