@@ -132,11 +132,15 @@ type Publication struct {
 	Version string
 	// Publisher is unknown where the registry does not say.
 	Publisher lockkeeper.Principal
-	// Attested: published through trusted publishing or with attestations on
-	// every file. Mixed: on some files only, or by different publishers, in which
-	// case Publisher is unknown.
+	// Attested: published through trusted publishing, as crates.io states it, or
+	// with attestations on every file that were verified. Mixed: on some files
+	// only, or by different publishers, in which case Publisher is unknown.
 	Attested, Mixed bool
-	Published       time.Time
+	// Unverified says which file's provenance could not be verified, and why, in
+	// which case nothing else is known: Publisher is unknown, and neither Attested
+	// nor Mixed is set. Empty where all that there is was verified.
+	Unverified string
+	Published  time.Time
 }
 
 // Owners is what was seen of a package's owners over time. Registries keep no such

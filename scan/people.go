@@ -39,6 +39,10 @@ func (j *judgement) judgePeople(ctx context.Context, client registry.Client, pro
 	if now.Publisher.Login != "" {
 		j.row.Publisher += " (" + now.Publisher.Login + ")"
 	}
+	if now.Unverified != "" {
+		j.unverified("has provenance that could not be verified", "provenance", now.Unverified)
+		return
+	}
 	for _, p := range before {
 		if !slices.Contains(j.earlier, p.Publisher) {
 			j.earlier = append(j.earlier, p.Publisher)
@@ -50,8 +54,23 @@ func (j *judgement) judgePeople(ctx context.Context, client registry.Client, pro
 	if rule, message := comparePublishers(now, before); rule != "" {
 		j.add(policy.Finding{
 			Rule: rule, Message: message, Publisher: now.Publisher,
-			Evidence: publisherEvidence(now, before),
+			Evidence: publisherEvidence(project.Ecosystem, now, before),
 		})
+		return
+	}
+	j.judgeIncomparable(now, before)
+}
+
+// judgeIncomparable: a release that differs from no earlier one only because the
+// provenance of those could not be verified has not been compared. One that is by
+// a publisher of theirs all the same has.
+func (j *judgement) judgeIncomparable(now registry.Publication, before []registry.Publication) {
+	if slices.ContainsFunc(before, func(p registry.Publication) bool { return p.Publisher.Is(now.Publisher) }) {
+		return
+	}
+	if i := slices.IndexFunc(before, func(p registry.Publication) bool { return p.Unverified != "" }); i >= 0 {
+		j.unverified("cannot be compared with the publishers of earlier releases, whose provenance could not be verified",
+			"earlier provenance", before[i].Unverified)
 	}
 }
 
@@ -67,6 +86,9 @@ func (s *Scanner) publications(ctx context.Context, client registry.Client, proj
 		return client.Publications(ctx, project.Name, versions)
 	}
 	key := "publications/1/" + string(project.Ecosystem) + "/" + project.Name
+	if project.Ecosystem == lockkeeper.PyPI {
+		key += "/" + s.Trust
+	}
 	known := map[string]registry.Publication{}
 	if value, ok, err := s.Facts.Fact(ctx, key); err == nil && ok && json.Unmarshal(value, &known) != nil {
 		known = map[string]registry.Publication{}
@@ -86,6 +108,9 @@ func (s *Scanner) publications(ctx context.Context, client registry.Client, proj
 	}
 	for _, p := range all {
 		r := project.Release(p.Version)
+		if p.Unverified != "" {
+			continue // a newer trust root may tell
+		}
 		if r != nil && (project.Ecosystem == lockkeeper.Cargo || !r.Published.IsZero() && s.now().Sub(r.Published) > settled) {
 			known[content(project, p.Version)] = p
 		}
@@ -204,11 +229,20 @@ func publishersText(before []registry.Publication) string {
 	return strings.Join(names, ", ")
 }
 
-func publisherEvidence(now registry.Publication, before []registry.Publication) []string {
+// publisherEvidence says what is known of each, and how: crates.io states trusted
+// publishing, attestations of PyPI were verified.
+func publisherEvidence(eco lockkeeper.Ecosystem, now registry.Publication, before []registry.Publication) []string {
+	attested := ", attested"
+	if eco == lockkeeper.Cargo {
+		attested = ", trusted publishing as crates.io states it"
+	}
 	line := func(p registry.Publication) string {
 		text := p.Version + " by " + personText(p.Publisher)
 		if p.Attested {
-			text += ", attested"
+			text += attested
+		}
+		if p.Unverified != "" {
+			text += ", provenance not verified"
 		}
 		if !p.Published.IsZero() {
 			text += ", " + p.Published.UTC().Format("2006-01-02 15:04")

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/registry/registrytest"
 	"github.com/lockkeeper/lockkeeper/scan"
@@ -113,5 +115,98 @@ func TestTheSecondScanAsksNoAPI(t *testing.T) {
 	}
 	if len(titles) != 2 || titles[0] != titles[1] {
 		t.Errorf("findings %q, want the same one twice", titles)
+	}
+}
+
+const signed = `
+-- registry.toml --
+[pypi."steady@1.0"]
+published = 2026-01-01T00:00:00Z
+publisher = "github:example/steady/release.yml"
+[pypi."steady@1.1"]
+published = 2026-02-01T00:00:00Z
+publisher = "github:example/steady/release.yml"
+[pypi."steady@1.2"]
+published = 2026-03-01T00:00:00Z
+`
+
+func pinned(t *testing.T, server *registrytest.Server, version string) memoryTree {
+	t.Helper()
+	text, err := server.Expand("steady==" + version + " --hash=sha256:{{pypi:steady-" + version + "-py3-none-any.whl}}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return memoryTree{"requirements.txt": []byte(text)}
+}
+
+// TestUnverifiedProvenance: provenance that does not hold is asked about, whether
+// it is the release's own or that of all it could be compared with, and is
+// forgotten once it holds.
+func TestUnverifiedProvenance(t *testing.T) {
+	forged := []byte(`{"version":1,"attestation_bundles":[{"publisher":{"kind":"GitHub","repository":"example/steady","workflow":"release.yml"},"attestations":[]}]}`)
+	for _, test := range []struct {
+		name, broken, from, to string
+		want                   []string
+	}{
+		{"all holds", "", "1.0", "1.1", nil},
+		{"its own", "1.1", "1.0", "1.1", []string{"has provenance that could not be verified: steady-1.1-py3-none-any.whl: it names a publisher without an attestation"}},
+		{"its own, new to the lockfile", "1.1", "", "1.1", []string{"has provenance that could not be verified: steady-1.1-py3-none-any.whl: it names a publisher without an attestation"}},
+		{"an earlier one", "1.0", "1.0", "1.1", []string{"cannot be compared with the publishers of earlier releases, whose provenance could not be verified: steady-1.0-py3-none-any.whl: it names a publisher without an attestation"}},
+		{"an earlier one beside one that holds", "1.0", "1.1", "1.2", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			server, scanner := newScanner(t, []byte(signed))
+			scanner.Now = func() time.Time { return time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC) }
+			scanner.Facts = &memoryFacts{m: map[string][]byte{}}
+			base := memoryTree{}
+			if test.from != "" {
+				base = pinned(t, server, test.from)
+			}
+			ask := func() (found []string) {
+				result, err := scanner.Run(t.Context(), scan.Input{Base: base, Head: pinned(t, server, test.to)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, f := range result.Findings {
+					if f.Rule == policy.Unverified {
+						found = append(found, f.Message+": "+strings.Join(f.Evidence, "; "))
+					}
+				}
+				return found
+			}
+			server.Inject(registrytest.Fault{Path: "**/steady-" + test.broken + "-py3-none-any.whl/provenance", Replace: forged})
+			for range 2 {
+				if diff := cmp.Diff(test.want, ask()); diff != "" {
+					t.Errorf("unverified (-want +got):\n%s", diff)
+				}
+			}
+			server.Heal()
+			scanner.Registries = again(t, server).Registries
+			if found := ask(); found != nil {
+				t.Errorf("when all holds: %q", found)
+			}
+		})
+	}
+}
+
+// TestAnotherTrustRoot: what was verified against one trust root is asked for again
+// under another.
+func TestAnotherTrustRoot(t *testing.T) {
+	server, scanner := newScanner(t, []byte(signed))
+	scanner.Now = func() time.Time { return time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC) }
+	scanner.Facts = &memoryFacts{m: map[string][]byte{}}
+	first := scanner.Trust
+	for _, test := range []struct {
+		trust string
+		want  int
+	}{{first, 2}, {first, 0}, {"another", 2}, {first, 0}} {
+		server.Forget()
+		scanner.Registries, scanner.Trust = again(t, server).Registries, test.trust
+		if _, err := scanner.Run(t.Context(), scan.Input{Base: pinned(t, server, "1.0"), Head: pinned(t, server, "1.1")}); err != nil {
+			t.Fatal(err)
+		}
+		if got := server.Count(registrytest.Provenance); got != test.want {
+			t.Errorf("under the root %.8s %d provenances are asked for, want %d", test.trust, got, test.want)
+		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/registry"
 	"github.com/lockkeeper/lockkeeper/registry/cratesio"
 	"github.com/lockkeeper/lockkeeper/registry/fetch"
+	"github.com/lockkeeper/lockkeeper/registry/provenance"
 	"github.com/lockkeeper/lockkeeper/registry/pypi"
 	"github.com/lockkeeper/lockkeeper/registry/registrytest"
 	"github.com/lockkeeper/lockkeeper/scan"
@@ -146,16 +147,26 @@ func newScanner(t testing.TB, text []byte) (*registrytest.Server, *scan.Scanner)
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { server.Close() })
+	return server, again(t, server)
+}
+
+// again gives a scanner that has asked nothing yet.
+func again(t testing.TB, server *registrytest.Server) *scan.Scanner {
+	t.Helper()
 	plumbing := fetch.Config{Version: "test", Contact: "test@example.invalid", CacheDir: t.TempDir(), RetryWaitMin: time.Millisecond, RetryWaitMax: 2 * time.Millisecond, Remember: -1}
 	crates, err := cratesio.New(cratesio.Config{Index: server.Index(), Static: server.Static(), API: server.API(), Budget: unlimited{}, Fetch: plumbing})
 	if err != nil {
 		t.Fatal(err)
 	}
-	python, err := pypi.New(pypi.Config{PyPI: server.PyPI(), Files: server.Files(), Fetch: plumbing})
+	verifier, err := provenance.New(server.TrustRoot())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return server, &scan.Scanner{Registries: map[lockkeeper.Ecosystem]registry.Client{lockkeeper.Cargo: crates, lockkeeper.PyPI: python}}
+	python, err := pypi.New(pypi.Config{PyPI: server.PyPI(), Files: server.Files(), Verifier: verifier, Fetch: plumbing})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &scan.Scanner{Trust: verifier.Root().Hex(), Registries: map[lockkeeper.Ecosystem]registry.Client{lockkeeper.Cargo: crates, lockkeeper.PyPI: python}}
 }
 
 // unlimited is a rate budget for a registry of our own.

@@ -58,6 +58,10 @@ type Scanner struct {
 	Advisories Advisories
 	// Owners may be nil: then nothing is said of owners who came or went.
 	Owners Owners
+	// Trust names the trust root that provenance on PyPI is verified against, so
+	// that publishers remembered by Facts are verified anew against another. Empty
+	// is a name like any other.
+	Trust string
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Parallel bounds how many changes are looked at together; 0 means 8.

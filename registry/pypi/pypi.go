@@ -2,8 +2,8 @@
 // JSON (PEP 503, 691, 700, 792) for releases and files, the Integrity API
 // (PEP 740) for who published them.
 //
-// Provenance is taken as the index states it: PyPI verifies attestations when it
-// accepts them, and Lockkeeper does not verify their signatures anew. Files are
+// Provenance counts only as far as a Verifier, such as registry/provenance,
+// believes it; what the index claims of publishers is not taken over. Files are
 // fetched only from configured hosts, whatever the index names.
 package pypi
 
@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/registry"
 	"github.com/lockkeeper/lockkeeper/registry/fetch"
 	"golang.org/x/sync/errgroup"
@@ -34,6 +35,14 @@ const (
 	simpleJSON     = "application/vnd.pypi.simple.v1+json"
 )
 
+// Verifier verifies the provenance of files. It is safe for concurrent use.
+type Verifier interface {
+	// Verify takes the Integrity API's answer about the file of that name and
+	// SHA-256 and gives the publisher of each of its attestation bundles; none
+	// where the answer has no attestations. The error says what does not hold.
+	Verify(provenance []byte, filename string, digest lockkeeper.Digest) ([]lockkeeper.Principal, error)
+}
+
 // Config of a Client. The zero value asks the public index.
 type Config struct {
 	// PyPI is the base URL under which "/simple/" and "/integrity/" lie; Files is
@@ -46,6 +55,9 @@ type Config struct {
 	// MaxFile bounds a whole download, in bytes: sdists, and wheels from a server
 	// that has no range requests. Default: 512 MiB.
 	MaxFile int64
+	// Verifier of provenance. Default: none, and then all provenance counts as not
+	// verified.
+	Verifier Verifier
 	// Budget is waited for before each request for metadata. Default: none, since
 	// PyPI asks for none.
 	Budget fetch.Budget
@@ -57,6 +69,7 @@ type Config struct {
 type Client struct {
 	pypi                string
 	wholeWheel, maxFile int64
+	verifier            Verifier
 	budget              fetch.Budget
 	fetch               *fetch.Client
 }
@@ -77,7 +90,7 @@ func New(cfg Config) (*Client, error) {
 		}
 	}
 	c := &Client{
-		pypi: base, budget: cfg.Budget,
+		pypi: base, budget: cfg.Budget, verifier: cfg.Verifier,
 		wholeWheel: cmp.Or(cfg.WholeWheel, 8<<20), maxFile: cmp.Or(cfg.MaxFile, 512<<20),
 	}
 	if c.wholeWheel < 0 || c.maxFile < 0 {
@@ -140,7 +153,7 @@ func (c *Client) simple(ctx context.Context, name string) (*project, error) {
 }
 
 // Publications asks for the provenance of every file of the given versions that
-// announces one. A release without any has an unknown publisher: PyPI does not
+// announces one, and verifies it. A release without any has an unknown publisher: PyPI does not
 // show who uploaded a file. Version is spelled as it was asked for.
 func (c *Client) Publications(ctx context.Context, name string, versions []string) ([]registry.Publication, error) {
 	if len(versions) == 0 {
@@ -199,36 +212,52 @@ func (c *Client) provenance(ctx context.Context, p *project, a registry.Artifact
 	if err != nil {
 		return provenance{}, fmt.Errorf("provenance of %s: %w", a.Filename, err)
 	}
-	found, err := parseProvenance(data)
-	if err != nil {
-		return provenance{}, fmt.Errorf("provenance of %s: %w", a.Filename, err)
+	if c.verifier == nil {
+		return provenance{unverified: "there is no verifier"}, nil
 	}
-	return found, nil
+	publishers, err := c.verifier.Verify(data, a.Filename, a.Digest)
+	if err != nil {
+		return provenance{unverified: err.Error()}, nil
+	}
+	return provenance{publishers: publishers}, nil
+}
+
+// provenance is what is known of one file: by whom each of its bundles was
+// signed, or why that is not known.
+type provenance struct {
+	publishers []lockkeeper.Principal
+	unverified string
 }
 
 // conclude makes one statement of what the files of a release say.
 func conclude(version string, r *registry.Release, files []provenance) registry.Publication {
 	out := registry.Publication{Version: version, Published: r.Published}
 	attested, agreed := 0, true
-	var first *provenance
-	for i := range files {
-		f := &files[i]
-		if !f.attested {
+	var first lockkeeper.Principal
+	for i, f := range files {
+		if f.unverified != "" {
+			return registry.Publication{
+				Version: version, Published: r.Published,
+				Unverified: fmt.Sprintf("%s: %s", r.Artifacts[i].Filename, f.unverified),
+			}
+		}
+		if len(f.publishers) == 0 {
 			continue
 		}
-		attested++
-		if first == nil {
-			first = f
+		if attested++; attested == 1 {
+			first = f.publishers[0]
 		}
-		agreed = agreed && f.agreed && f.identity == first.identity
+		for _, p := range f.publishers {
+			agreed = agreed && p.Is(first)
+		}
 	}
-	if first == nil {
+	if attested == 0 {
 		return out
 	}
 	out.Attested = attested == len(files)
 	out.Mixed = !out.Attested || !agreed
 	if agreed {
-		out.Publisher = first.publisher
+		out.Publisher = first
 	}
 	return out
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/registry"
 	"github.com/lockkeeper/lockkeeper/registry/fetch"
+	"github.com/lockkeeper/lockkeeper/registry/provenance"
 	"github.com/lockkeeper/lockkeeper/registry/pypi"
 	"github.com/lockkeeper/lockkeeper/registry/registrytest"
 )
@@ -71,9 +73,15 @@ func start(t *testing.T, text string) *registrytest.Server {
 	return s
 }
 
+// config verifies provenance as the real program does, against the root that the
+// test registry signs with.
 func config(s *registrytest.Server) pypi.Config {
+	verifier, err := provenance.New(s.TrustRoot())
+	if err != nil {
+		panic(err) // the test registry's trust root is not its tests' input
+	}
 	return pypi.Config{
-		PyPI: s.PyPI(), Files: s.Files(),
+		PyPI: s.PyPI(), Files: s.Files(), Verifier: verifier,
 		Fetch: fetch.Config{
 			Remember: -1, Retries: 2, RetryWaitMin: time.Millisecond, RetryWaitMax: 2 * time.Millisecond,
 		},
@@ -167,6 +175,62 @@ func TestProvenanceAnnouncedButGone(t *testing.T) {
 	s.Inject(registrytest.Fault{Path: "**/provenance", Status: 500})
 	if got, err := newClient(t, config(s)).Publications(t.Context(), "zope-interface", []string{"6.0"}); err == nil {
 		t.Errorf("500 of a provenance gave %+v, want an error", got)
+	}
+}
+
+// provenanceOf is what s serves of a file of zope.interface.
+func provenanceOf(t *testing.T, s *registrytest.Server, version, filename string) []byte {
+	t.Helper()
+	resp, err := http.Get(s.PyPI() + "/integrity/zope-interface/" + version + "/" + filename + "/provenance")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %d, %v", filename, resp.StatusCode, err)
+	}
+	return data
+}
+
+// TestUnverifiedProvenanceNamesNobody: an index that answers with anything but a
+// file's own provenance makes nobody its publisher.
+func TestUnverifiedProvenanceNamesNobody(t *testing.T) {
+	s := start(t, world)
+	own := provenanceOf(t, s, "6.2", "zope_interface-6.2-py3-none-any.whl")
+	signed := bytes.Replace(own, []byte(`"workflow":"release.yml"`), []byte(`"workflow":"other.yml"`), 1)
+	for _, test := range []struct {
+		name   string
+		answer []byte
+		want   string
+	}{
+		{"another file's", provenanceOf(t, s, "6.0", "zope.interface-6.0-py3-none-any.whl"), "about another file"},
+		{"another publisher claimed", signed, "while the index claims"},
+		{"no signatures", []byte(`{"version":1,"attestation_bundles":[{"publisher":{"kind":"GitHub","repository":"zope/interface","workflow":"release.yml"},"attestations":[]}]}`), "without an attestation"},
+		{"not understood", []byte(`{"version":2}`), "version 2"},
+		{"no JSON", []byte(`<html>`), "cannot be read"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			defer s.Heal()
+			s.Inject(registrytest.Fault{Path: "**/zope_interface-6.2-py3-none-any.whl/provenance", Replace: test.answer})
+			got, err := newClient(t, config(s)).Publications(t.Context(), "zope-interface", []string{"6.2", "6.0"})
+			if err != nil || len(got) != 2 {
+				t.Fatalf("publications = %+v, %v", got, err)
+			}
+			reason := "zope_interface-6.2-py3-none-any.whl: "
+			if bad := got[0]; bad.Publisher.Known() || bad.Attested || bad.Mixed || !strings.HasPrefix(bad.Unverified, reason) || !strings.Contains(bad.Unverified, test.want) {
+				t.Errorf("6.2 = %+v, want it not verified: %s", bad, test.want)
+			}
+			if good := got[1]; good.Unverified != "" || !good.Attested {
+				t.Errorf("6.0 = %+v, want it verified", good)
+			}
+		})
+	}
+	cfg := config(s)
+	cfg.Verifier = nil
+	got, err := newClient(t, cfg).Publications(t.Context(), "zope-interface", []string{"6.0", "5.0"})
+	if err != nil || got[0].Unverified == "" || got[0].Attested || got[0].Publisher.Known() || got[1].Unverified != "" {
+		t.Errorf("without a verifier: %+v, %v; want only what has provenance not to be verified", got, err)
 	}
 }
 

@@ -30,7 +30,7 @@
 //
 //	[pypi."litellm@1.82.8"]
 //	published = 2026-03-24T08:30:00Z
-//	publisher = "github:example/litellm/release.yml"   # provenance of each file; default: none
+//	publisher = "github:example/litellm/release.yml"   # provenance of each file, signed; default: none
 //	yanked    = false
 //	requires-python = ">=3.9"                          # default: none
 //
@@ -70,6 +70,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/registry"
+	"github.com/lockkeeper/lockkeeper/registry/provenance/provenancetest"
 	"github.com/lockkeeper/lockkeeper/registry/pypi"
 )
 
@@ -99,7 +100,8 @@ type File struct {
 	Files                      map[string][]byte
 	Data                       []byte
 
-	digest string
+	digest     string
+	provenance []byte
 }
 
 // Server is an http.Handler with the state of both registries. It is safe for
@@ -109,6 +111,7 @@ type Server struct {
 	listener net.Listener
 	http     *http.Server
 	url      string
+	sigstore *provenancetest.Sigstore
 
 	mu     sync.Mutex // guards the packages and faults
 	crates map[string][]*Crate
@@ -127,6 +130,10 @@ type Server struct {
 // http.Server under the URL given to SetURL, or by Start.
 func New() *Server {
 	s := &Server{crates: map[string][]*Crate{}, files: map[string][]*File{}, status: map[string]string{}, owners: map[string][]lockkeeper.Principal{}}
+	var err error
+	if s.sigstore, err = provenancetest.New(); err != nil {
+		panic(err) // it takes nothing that could be wrong
+	}
 	s.routes()
 	return s
 }
@@ -161,6 +168,10 @@ func (s *Server) API() string    { return s.url + "/api/v1" }
 func (s *Server) PyPI() string   { return s.url + "/python" }
 func (s *Server) Files() string  { return s.url + "/files" }
 
+// TrustRoot is what a verifier of the provenance here must trust: a Sigstore of
+// this server's own, made anew by New.
+func (s *Server) TrustRoot() []byte { return s.sigstore.TrustRoot() }
+
 // AddCrate adds a version of a crate, or replaces it.
 func (s *Server) AddCrate(c Crate) error {
 	if err := c.complete(); err != nil {
@@ -180,6 +191,13 @@ func (s *Server) AddCrate(c Crate) error {
 func (s *Server) AddFile(f File) error {
 	if err := f.complete(); err != nil {
 		return fmt.Errorf("file %s: %w", f.Filename, err)
+	}
+	if f.Publisher.Known() {
+		var err error
+		claim := provenancetest.Claim{Publisher: f.Publisher, Filename: f.Filename, Digest: lockkeeper.Digest("sha256:" + f.digest), Time: f.Published}
+		if f.provenance, err = s.sigstore.Provenance(claim); err != nil {
+			return fmt.Errorf("file %s: %w", f.Filename, err)
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -293,36 +293,11 @@ func (s *Server) serveProvenance(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	f := s.file(r.PathValue("file"))
 	s.mu.Unlock()
-	if f == nil || !f.Publisher.Known() || f.Version != r.PathValue("version") {
+	if f == nil || f.provenance == nil || f.Version != r.PathValue("version") {
 		http.NotFound(w, r)
 		return
 	}
-	bundle := map[string]any{"publisher": publisher(f.Publisher), "attestations": []any{map[string]any{"version": 1}}}
-	writeJSON(w, r, "application/vnd.pypi.integrity.v1+json", map[string]any{
-		"version": 1, "attestation_bundles": []any{bundle},
-	})
-}
-
-func publisher(p lockkeeper.Principal) map[string]any {
-	switch p.Kind {
-	case lockkeeper.GitHubRepo:
-		parts := strings.SplitN(p.ID, "/", 3)
-		workflow := ""
-		if len(parts) == 3 {
-			workflow = parts[2]
-		}
-		return map[string]any{
-			"kind": "GitHub", "repository": strings.Join(parts[:min(2, len(parts))], "/"), "workflow": workflow, "environment": nil, "claims": nil,
-		}
-	case lockkeeper.GitLabPath:
-		repository, workflow := p.ID, ""
-		if i := strings.Index(p.ID, "/.gitlab-ci"); i > 0 {
-			repository, workflow = p.ID[:i], p.ID[i+1:]
-		}
-		return map[string]any{"kind": "GitLab", "repository": repository, "workflow_filepath": workflow, "environment": ""}
-	default:
-		return map[string]any{"kind": "Google", "email": p.ID}
-	}
+	content(w, r, "application/vnd.pypi.integrity.v1+json", f.provenance)
 }
 
 func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
