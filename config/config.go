@@ -116,6 +116,11 @@ type PyPI struct {
 	// Files is the base URL of the archives. Default: the public one.
 	// Example: "https://files.example.invalid".
 	Files string `toml:"files"`
+	// TrustRoot is the path of a Sigstore trust root (trusted_root.json), read once
+	// at start, that signatures of provenance are checked against.
+	// Default: the public instance's, as it was when this program was built.
+	// Example: "/etc/lockkeeper/trusted_root.json".
+	TrustRoot string `toml:"trust-root"`
 }
 
 // Advisories is where records about malicious packages come from. Without either

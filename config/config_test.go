@@ -71,6 +71,7 @@ api = "https://3.example.invalid"
 [pypi]
 pypi = "https://4.example.invalid"
 files = "https://5.example.invalid"
+trust-root = "root.json"
 [advisories]
 dir = "d"
 source = "https://6.example.invalid"
@@ -88,7 +89,7 @@ format = "console"
 		},
 		Store:      Store{"a.db"},
 		CratesIO:   CratesIO{"https://1.example.invalid", "https://2.example.invalid", "https://3.example.invalid"},
-		PyPI:       PyPI{"https://4.example.invalid", "https://5.example.invalid"},
+		PyPI:       PyPI{"https://4.example.invalid", "https://5.example.invalid", "root.json"},
 		Advisories: Advisories{"d", "https://6.example.invalid"},
 		Cache:      Cache{"c"},
 		Log:        Log{"debug", "console"},

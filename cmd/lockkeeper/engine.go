@@ -16,6 +16,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/registry/advisory/mirror"
 	"github.com/lockkeeper/lockkeeper/registry/cratesio"
 	"github.com/lockkeeper/lockkeeper/registry/fetch"
+	"github.com/lockkeeper/lockkeeper/registry/provenance"
 	"github.com/lockkeeper/lockkeeper/registry/pypi"
 	"github.com/lockkeeper/lockkeeper/scan"
 )
@@ -110,11 +111,34 @@ func newScanner(cfg *config.Config) (*scan.Scanner, error) {
 	if err != nil {
 		return nil, err
 	}
-	python, err := pypi.New(pypi.Config{PyPI: cfg.PyPI.PyPI, Files: cfg.PyPI.Files, Fetch: plumbing(cfg, "pypi")})
+	verifier, err := newVerifier(cfg.PyPI.TrustRoot)
 	if err != nil {
 		return nil, err
 	}
-	return &scan.Scanner{Registries: map[lockkeeper.Ecosystem]registry.Client{lockkeeper.Cargo: crates, lockkeeper.PyPI: python}}, nil
+	python, err := pypi.New(pypi.Config{PyPI: cfg.PyPI.PyPI, Files: cfg.PyPI.Files, Verifier: verifier, Fetch: plumbing(cfg, "pypi")})
+	if err != nil {
+		return nil, err
+	}
+	return &scan.Scanner{
+		Registries: map[lockkeeper.Ecosystem]registry.Client{lockkeeper.Cargo: crates, lockkeeper.PyPI: python},
+		Trust:      verifier.Root().Hex(),
+	}, nil
+}
+
+// newVerifier trusts what the file at path says, or the built-in root.
+func newVerifier(path string) (*provenance.Verifier, error) {
+	if path == "" {
+		return provenance.New(nil)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read trust-root of [pypi]: %w", err)
+	}
+	v, err := provenance.New(data)
+	if err != nil {
+		return nil, fmt.Errorf("trust-root of [pypi], %s, is no trusted_root.json of a Sigstore instance: %w", path, err)
+	}
+	return v, nil
 }
 
 // dirFacts keeps facts as files of a directory, named by the digest of the key.

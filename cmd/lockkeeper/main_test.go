@@ -46,8 +46,9 @@ func serveRegistry(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(s.LoadText([]byte(strings.ReplaceAll("\n"+ts.ReadFile(args[0]), "\n--> ", "\n-- "))))
 	ts.Check(s.Start())
 	ts.Defer(func() { s.Close() })
-	config := fmt.Sprintf("[server]\ncontact = \"test@example.invalid\"\n[cratesio]\nindex = %q\nstatic = %q\napi = %q\n[pypi]\npypi = %q\nfiles = %q\n",
-		s.Index(), s.Static(), s.API(), s.PyPI(), s.Files())
+	config := fmt.Sprintf("[server]\ncontact = \"test@example.invalid\"\n[cratesio]\nindex = %q\nstatic = %q\napi = %q\n[pypi]\npypi = %q\nfiles = %q\ntrust-root = %q\n",
+		s.Index(), s.Static(), s.API(), s.PyPI(), s.Files(), ts.MkAbs("trusted_root.json"))
+	ts.Check(os.WriteFile(ts.MkAbs("trusted_root.json"), s.TrustRoot(), 0o644))
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(config), 0o644))
 	for _, name := range args[2:] {
 		text, err := s.Expand(ts.ReadFile(name))
