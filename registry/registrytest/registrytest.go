@@ -52,7 +52,8 @@
 //
 // LoadDir takes crates/*.crate and pypi/* as they are, and what the text states
 // in registry.toml from a file of that name. Without a statement a file was
-// published when it was last modified.
+// published when it was last modified. LoadMirror takes a directory that holds the
+// registries' own metadata as well.
 package registrytest
 
 import (
@@ -119,6 +120,7 @@ type Server struct {
 	status map[string]string
 	owners map[string][]lockkeeper.Principal // by package id; those not stated published something
 	faults []*Fault
+	mirror *mirror
 
 	// Apart from mu, which handlers hold while they answer: a request is noted
 	// before its answer leaves.
@@ -129,7 +131,7 @@ type Server struct {
 // New returns an empty server that does not listen yet. It may be served by any
 // http.Server under the URL given to SetURL, or by Start.
 func New() *Server {
-	s := &Server{crates: map[string][]*Crate{}, files: map[string][]*File{}, status: map[string]string{}, owners: map[string][]lockkeeper.Principal{}}
+	s := &Server{crates: map[string][]*Crate{}, files: map[string][]*File{}, status: map[string]string{}, owners: map[string][]lockkeeper.Principal{}, mirror: &mirror{}}
 	var err error
 	if s.sigstore, err = provenancetest.New(); err != nil {
 		panic(err) // it takes nothing that could be wrong

@@ -31,6 +31,14 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("GET /python/pypi/{name}/json", s.serveProject)
 	s.mux.HandleFunc("GET /python/pypi/{name}/{version}/json", s.serveRelease)
 	s.mux.HandleFunc("GET /python/integrity/{name}/{version}/{file}/provenance", s.serveProvenance)
+	s.mux.HandleFunc("GET /files/mirror/{file}", func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		kept := s.mirror
+		s.mu.Unlock()
+		if !kept.serve(w, r, kept.pypi, r.PathValue("file")) {
+			http.NotFound(w, r)
+		}
+	})
 	s.mux.HandleFunc("GET /files/packages/{a}/{b}/{rest}/{file}", s.serveFile)
 }
 
@@ -89,6 +97,9 @@ func (s *Server) serveIndex(w http.ResponseWriter, r *http.Request) {
 		}
 		b.Write(append(data, '\n'))
 	}
+	if b.Len() == 0 {
+		b.Write(s.mirror.index[name])
+	}
 	s.mu.Unlock()
 	if b.Len() == 0 || r.PathValue("path") != shard(name) {
 		http.NotFound(w, r)
@@ -131,8 +142,11 @@ func (s *Server) serveCrate(w http.ResponseWriter, r *http.Request) {
 	}
 	version := strings.TrimSuffix(strings.TrimPrefix(file, name+"-"), ".crate")
 	s.mu.Lock()
-	c := s.crate(name, version)
+	c, kept := s.crate(name, version), s.mirror
 	s.mu.Unlock()
+	if c == nil && kept.serve(w, r, kept.crates, file) {
+		return
+	}
 	if c == nil || file != c.Name+"-"+c.Version+".crate" {
 		forbidden(w, r)
 		return
@@ -151,7 +165,15 @@ func (s *Server) versions(w http.ResponseWriter, r *http.Request) []*Crate {
 		return nil
 	}
 	s.mu.Lock()
-	all := slices.Clone(s.crates[strings.ToLower(r.PathValue("name"))])
+	name := strings.ToLower(r.PathValue("name"))
+	all := []any{}
+	for i, c := range s.crates[name] {
+		all = append(all, apiVersion(len(s.crates[name])-1-i, c))
+	}
+	slices.Reverse(all) // newest first
+	if len(all) == 0 {
+		all = s.mirror.versions(name)
+	}
 	s.mu.Unlock()
 	if len(all) == 0 {
 		w.Header().Set("Content-Type", "application/json")
@@ -166,13 +188,9 @@ func (s *Server) serveVersions(w http.ResponseWriter, r *http.Request) {
 	if len(all) == 0 {
 		return
 	}
-	slices.Reverse(all) // newest first
 	start, _ := strconv.Atoi(r.URL.Query().Get("seek"))
 	end := min(start+perPage, len(all))
-	versions := []any{}
-	for i := max(start, 0); i < end; i++ {
-		versions = append(versions, apiVersion(i, all[i]))
-	}
+	versions := all[min(max(start, 0), end):end]
 	meta := map[string]any{"total": len(all), "next_page": nil}
 	if end < len(all) {
 		meta["next_page"] = fmt.Sprintf("?per_page=%d&seek=%d", perPage, end)
@@ -219,6 +237,10 @@ func (s *Server) serveSimple(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	status := s.status[name]
 	if len(s.files[name]) == 0 && status == "" {
+		if page, ok := s.mirror.page(name, s.Files()); ok {
+			writeJSON(w, r, mediaType, page)
+			return
+		}
 		http.NotFound(w, r)
 		return
 	}
