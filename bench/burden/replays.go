@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/registry/registrytest"
+)
+
+// replayed says of one incident (scan/testdata/replays) what each way of keeping a
+// list makes of it and of its honest twin.
+type replayed struct {
+	name          string
+	attack, twin  []bool // does it ask? ours first, then otherWays
+	conclusion    policy.Conclusion
+	attackByRules []string
+}
+
+// replayAll runs every incident of a directory. Each way starts with a list that
+// accepts the state before, as an owner's would.
+func replayAll(ctx context.Context, dir string, rules *policy.Policy) ([]replayed, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
+	if err != nil || len(paths) == 0 {
+		return nil, fmt.Errorf("no replays in %s: %v", dir, err)
+	}
+	var all []replayed
+	for _, path := range paths {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			return nil, err
+		}
+		r := replayed{name: strings.TrimSuffix(filepath.Base(path), ".txtar")}
+		for _, side := range []struct {
+			name string
+			asks *[]bool
+		}{{"attack", &r.attack}, {"twin", &r.twin}} {
+			m, err := replay(ctx, archive, side.name, rules)
+			if err != nil {
+				return nil, fmt.Errorf("%s, %s: %w", path, side.name, err)
+			}
+			*side.asks = append(*side.asks, m.stopped > 0)
+			for _, way := range m.ways {
+				*side.asks = append(*side.asks, way.stopped > 0)
+			}
+			if side.name == "attack" {
+				for _, q := range m.questions {
+					r.attackByRules = append(r.attackByRules, string(q.finding.Rule))
+				}
+				for rule := range m.blocked {
+					r.attackByRules = append(r.attackByRules, string(rule))
+				}
+			}
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+// replay is one side of an incident as a history of one change, its registries
+// served with all that they state: publishers and yanks as well.
+func replay(ctx context.Context, archive *txtar.Archive, side string, rules *policy.Policy) (*measured, error) {
+	served := &txtar.Archive{}
+	base, head := memory{}, memory{}
+	var sides map[string]struct {
+		Now   time.Time `toml:"now"`
+		Rules []string  `toml:"rules"`
+	}
+	for _, f := range archive.Files {
+		switch {
+		case f.Name == "replay.toml":
+			if err := toml.Unmarshal(f.Data, &sides); err != nil {
+				return nil, err
+			}
+		case f.Name == side+"/registry.toml":
+			served.Files = append(served.Files, txtar.File{Name: "registry.toml", Data: f.Data})
+		case strings.HasPrefix(f.Name, side+"/base/"):
+			base[strings.TrimPrefix(f.Name, side+"/base/")] = f.Data
+		case strings.HasPrefix(f.Name, side+"/head/"):
+			head[strings.TrimPrefix(f.Name, side+"/head/")] = f.Data
+		default:
+			served.Files = append(served.Files, f)
+		}
+	}
+	server := registrytest.New()
+	if err := server.LoadText(txtar.Format(served)); err != nil {
+		return nil, err
+	}
+	if err := server.Start(); err != nil {
+		return nil, err
+	}
+	defer server.Close()
+	for _, tree := range []memory{base, head} {
+		for path, data := range tree {
+			expanded, err := server.Expand(string(data))
+			if err != nil {
+				return nil, err
+			}
+			tree[path] = []byte(expanded)
+		}
+	}
+	e, err := newEngine(server, rules, nil, false)
+	if err != nil {
+		return nil, err
+	}
+	h := &history{name: side, changes: []change{{name: side, when: sides[side].Now, base: base, head: head}}}
+	return walk(ctx, e, h, everything, true)
+}
