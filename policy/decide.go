@@ -25,8 +25,10 @@ func Evaluate(in Input) Decision {
 	for _, s := range in.Statements {
 		byFinding[s.Finding] = append(byFinding[s.Finding], s)
 	}
+	tooNew := young(in.Findings)
 	for _, f := range in.Findings {
-		level, why := in.Policy.LevelFor(f)
+		fresh := (f.Rule == BuildCodeAdded || f.Rule == BuildCodeGained) && tooNew[placeOf(f)]
+		level, why := in.Policy.levelFor(f, f.strict() || fresh)
 		if level == OffLevel {
 			continue
 		}

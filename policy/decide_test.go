@@ -15,6 +15,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/allowlist"
+	"github.com/lockkeeper/lockkeeper/buildcode"
 )
 
 var update = flag.Bool("update", false, "write what the cases in testdata give as what they want")
@@ -178,5 +179,54 @@ func writeWant(t *testing.T, file string, archive *txtar.Archive, got string) {
 	}
 	if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// New build code that can do nothing, or only ask the compiler, in a release that
+// others have had time to look at, is not worth a question.
+func TestNewBuildCodeThatCanDoNothing(t *testing.T) {
+	finding := func(rule Rule, capabilities ...buildcode.Capability) Finding {
+		return Finding{
+			Rule: rule, Lockfile: "Cargo.lock", Package: lockkeeper.Package{Ecosystem: lockkeeper.Cargo, Name: "quote", Version: "1.0.41"},
+			Code: &Code{Digest: lockkeeper.Sum([]byte("build.rs")), Capabilities: capabilities},
+		}
+	}
+	unknown := finding(BuildCodeAdded)
+	unknown.Code = nil
+	unsealed := finding(BuildCodeAdded)
+	unsealed.Code.Digest = ""
+	tooNew := finding(ReleaseTooNew)
+	tooNew.Code = nil
+	elsewhere := tooNew
+	elsewhere.Package.Version = "1.0.42"
+	otherFile := tooNew
+	otherFile.Lockfile = "fuzz/Cargo.lock"
+	for _, test := range []struct {
+		name     string
+		findings []Finding
+		policy   *Policy
+		want     Conclusion
+	}{
+		{"nothing", []Finding{finding(BuildCodeAdded)}, nil, Success},
+		{"gained nothing", []Finding{finding(BuildCodeGained)}, nil, Success},
+		{"asks the compiler", []Finding{finding(BuildCodeAdded, buildcode.Run("rustc"))}, nil, Success},
+		{"compiles", []Finding{finding(BuildCodeAdded, buildcode.Compile)}, nil, ActionRequired},
+		{"reads the environment", []Finding{finding(BuildCodeGained, buildcode.ReadEnv)}, nil, ActionRequired},
+		{"compiler and network", []Finding{finding(BuildCodeAdded, buildcode.Run("rustc"), buildcode.Network)}, nil, ActionRequired},
+		{"compiler by a path", []Finding{finding(BuildCodeAdded, buildcode.Run("./rustc"))}, nil, ActionRequired},
+		{"not analysed", []Finding{finding(BuildCodeAdded, buildcode.Unanalysed)}, nil, ActionRequired},
+		{"not known", []Finding{unknown}, nil, ActionRequired},
+		{"without a digest", []Finding{unsealed}, nil, ActionRequired},
+		{"too new", []Finding{finding(BuildCodeAdded), tooNew}, nil, ActionRequired},
+		{"gained and too new, whatever the order", []Finding{tooNew, finding(BuildCodeGained)}, nil, ActionRequired},
+		{"another version is too new", []Finding{finding(BuildCodeAdded), elsewhere}, nil, Success},
+		{"too new in another lockfile", []Finding{finding(BuildCodeAdded), otherFile}, nil, Success},
+		{"too new, and that rule is off", []Finding{finding(BuildCodeAdded), tooNew}, &Policy{Rules: map[Rule]Level{ReleaseTooNew: OffLevel}}, ActionRequired},
+		{"by the policy", []Finding{finding(BuildCodeAdded)}, &Policy{Rules: map[Rule]Level{BuildCodeAdded: SignOffLevel}}, ActionRequired},
+		{"ordinary code that can do more", []Finding{finding(CapabilityGained, buildcode.Run("rustc"))}, nil, ActionRequired},
+	} {
+		if got := Evaluate(Input{Findings: test.findings, Policy: test.policy, Onboarded: true}); got.Conclusion != test.want {
+			t.Errorf("%s: %s, want %s: %q", test.name, got.Conclusion, test.want, got.Outcomes[0].Why)
+		}
 	}
 }

@@ -5,16 +5,17 @@ import (
 	"slices"
 
 	"github.com/lockkeeper/lockkeeper/allowlist"
+	"github.com/lockkeeper/lockkeeper/buildcode"
 )
 
 // defaults is the table of section "rules" of the policy reference. Strict is the
-// level of findings that are Grave, mild that of the others.
+// level of findings in grave circumstances (Finding.strict), mild that of the others.
 var defaults = []struct {
 	rule         Rule
 	strict, mild Level
 }{
-	{BuildCodeAdded, SignOffLevel, SignOffLevel},
-	{BuildCodeGained, SignOffLevel, SignOffLevel},
+	{BuildCodeAdded, SignOffLevel, WarnLevel},
+	{BuildCodeGained, SignOffLevel, WarnLevel},
 	{BuildCodeChanged, SignOffLevel, WarnLevel},
 	{CapabilityGained, SignOffLevel, SignOffLevel},
 	{BuildPathEntered, SignOffLevel, WarnLevel},
@@ -63,7 +64,7 @@ func AllowRules() []string {
 }
 
 // DefaultLevel is the level of findings of the rule where no policy says
-// otherwise; grave is Finding.Grave. A rule that is not known asks for a sign-off.
+// otherwise; grave: in grave circumstances. A rule that is not known asks for a sign-off.
 func (r Rule) DefaultLevel(grave bool) Level {
 	for _, d := range defaults {
 		if d.rule != r {
@@ -90,8 +91,45 @@ func (p *Policy) Days(r Rule) int {
 
 // LevelFor is what the policy asks for a finding, with the reason in a sentence:
 // of the overrides that match and name the rule the last one, else [rules], else
-// the rule's default.
-func (p *Policy) LevelFor(f Finding) (Level, string) {
+// the rule's default. Evaluate knows the other findings of a package as well, and
+// may take the circumstances for graver.
+func (p *Policy) LevelFor(f Finding) (Level, string) { return p.levelFor(f, f.strict()) }
+
+// strict reports whether f alone shows grave circumstances, in which the rule's
+// strict default holds. New build code is grave if it is able to do anything but
+// ask the compiler, or if what it is able to do is not known.
+func (f Finding) strict() bool {
+	switch f.Rule {
+	case BuildCodeAdded, BuildCodeGained:
+		return f.Grave || f.Code == nil || f.Code.Digest == "" || slices.ContainsFunc(f.Code.Capabilities, func(c buildcode.Capability) bool {
+			return c != askCompiler
+		})
+	}
+	return f.Grave
+}
+
+// askCompiler is what build code needs to find out what the compiler at hand
+// supports. By itself it reaches nothing: to compile and then start a program takes
+// another capability.
+var askCompiler = buildcode.Run("rustc")
+
+// young names the entries of lockfiles, by placeOf, whose release is too new. What
+// new build code is able to do is read from its text by rules that an author may
+// have found a way around; in the first days nobody else has looked either.
+func young(findings []Finding) map[string]bool {
+	places := map[string]bool{}
+	for _, f := range findings {
+		if f.Rule == ReleaseTooNew {
+			places[placeOf(f)] = true
+		}
+	}
+	return places
+}
+
+// placeOf names the entry of a lockfile that f is about.
+func placeOf(f Finding) string { return f.Lockfile + "\x00" + f.Package.String() }
+
+func (p *Policy) levelFor(f Finding, grave bool) (Level, string) {
 	if p != nil {
 		for _, o := range slices.Backward(p.Overrides) {
 			if level, ok := o.Rules[f.Rule]; ok && o.matches(f) {
@@ -102,10 +140,10 @@ func (p *Policy) LevelFor(f Finding) (Level, string) {
 			return level, fmt.Sprintf("%s %s, says the policy", f.Rule, level.words())
 		}
 	}
-	level := f.Rule.DefaultLevel(f.Grave)
+	level := f.Rule.DefaultLevel(grave)
 	why := fmt.Sprintf("%s %s by default", f.Rule, level.words())
 	if f.Rule.DefaultLevel(true) != f.Rule.DefaultLevel(false) {
-		if f.Grave {
+		if grave {
 			return level, why + " in grave circumstances such as these"
 		}
 		return level, why + " in ordinary circumstances such as these"
