@@ -198,20 +198,20 @@ func (e *engine) releases(ctx context.Context, c change) ([]release, error) {
 	if err != nil {
 		return nil, err
 	}
-	var locked []string
+	var keys []string
 	for _, l := range locks {
 		for _, entry := range l.Entries {
-			locked = append(locked, entryKey(entry))
+			keys = append(keys, entryKey(entry))
 		}
 	}
-	if slices.ContainsFunc(locked, func(key string) bool { _, known := e.known[key]; return !known }) {
+	if slices.ContainsFunc(keys, func(key string) bool { _, known := e.known[key]; return !known }) {
 		if err := e.look(ctx, c, locks); err != nil {
 			return nil, err
 		}
 	}
-	slices.Sort(locked)
+	slices.Sort(keys)
 	var all []release
-	for _, key := range slices.Compact(locked) {
+	for _, key := range slices.Compact(keys) {
 		if r := e.known[key]; r != nil {
 			all = append(all, *r)
 		}
@@ -225,7 +225,7 @@ func entryKey(e lockfile.Entry) string {
 }
 
 // look fills e.known for all that a tree locks.
-func (e *engine) look(ctx context.Context, c change, locks []*lockfile.Lockfile) error {
+func (e *engine) look(ctx context.Context, c change, locks []locked) error {
 	result, err := e.scan(ctx, change{name: c.name, when: c.when, base: memory{}, head: c.head})
 	if err != nil {
 		return err

@@ -76,9 +76,7 @@ func (f *fetcher) collect(ctx context.Context, h *history) error {
 		}
 		for _, l := range all {
 			if l.Format == lockfile.Cargo {
-				if err := f.collectCrates(ctx, c, l); err != nil {
-					return err
-				}
+				f.collectCrates(l)
 				continue
 			}
 			for _, e := range l.Entries {
@@ -91,32 +89,14 @@ func (f *fetcher) collect(ctx context.Context, h *history) error {
 	return nil
 }
 
-func (f *fetcher) collectCrates(ctx context.Context, c change, l *lockfile.Lockfile) error {
+func (f *fetcher) collectCrates(l locked) {
 	var crates []lockkeeper.Package
 	for _, e := range l.Entries {
 		if e.Source.Public() {
 			crates = append(crates, e.Package)
 		}
 	}
-	data, err := c.head.Read(ctx, lockkeeper.TreeFile{Path: l.Path, Blob: blobOf(ctx, c, l.Path), Mode: lockkeeper.Regular}, lockfile.MaxSize)
-	if err != nil {
-		return err
-	}
-	f.crates, f.locks = append(f.crates, crates), append(f.locks, data)
-	return nil
-}
-
-func blobOf(ctx context.Context, c change, path string) string {
-	files, err := c.head.Files(ctx)
-	if err != nil {
-		return ""
-	}
-	for _, f := range files {
-		if f.Path == path {
-			return f.Blob
-		}
-	}
-	return ""
+	f.crates, f.locks = append(f.crates, crates), append(f.locks, l.text)
 }
 
 // collectFiles chooses the fewest files that say what a release runs: the sdist,

@@ -124,14 +124,20 @@ func openRepository(ctx context.Context, dir string) (*history, error) {
 	return h, nil
 }
 
+// locked is a lockfile and its text.
+type locked struct {
+	*lockfile.Lockfile
+	text []byte
+}
+
 // lockfiles parses every watched lockfile of a tree that can be read; the scan
 // itself reports those that cannot.
-func lockfiles(ctx context.Context, t scan.Tree) ([]*lockfile.Lockfile, error) {
+func lockfiles(ctx context.Context, t scan.Tree) ([]locked, error) {
 	files, err := t.Files(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var found []*lockfile.Lockfile
+	var found []locked
 	for _, f := range files {
 		format, ok := lockfile.FormatOf(f.Path)
 		if !ok || !policy.Default().Watches(f.Path) || f.Mode != lockkeeper.Regular {
@@ -142,7 +148,7 @@ func lockfiles(ctx context.Context, t scan.Tree) ([]*lockfile.Lockfile, error) {
 			return nil, err
 		}
 		if l, err := formats.Parse(format, f.Path, data); err == nil {
-			found = append(found, l)
+			found = append(found, locked{l, data})
 		}
 	}
 	return found, nil

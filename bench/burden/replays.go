@@ -19,7 +19,6 @@ import (
 type replayed struct {
 	name          string
 	attack, twin  []bool // does it ask? ours first, then otherWays
-	conclusion    policy.Conclusion
 	attackByRules []string
 }
 
