@@ -27,7 +27,7 @@ func Evaluate(in Input) Decision {
 	}
 	tooNew := young(in.Findings)
 	for _, f := range in.Findings {
-		fresh := (f.Rule == BuildCodeAdded || f.Rule == BuildCodeGained) && tooNew[placeOf(f)]
+		fresh := (f.Rule == BuildCodeAdded || f.Rule == BuildCodeGained || f.Rule == StartupHook) && tooNew[placeOf(f)]
 		level, why := in.Policy.levelFor(f, f.strict() || fresh)
 		if level == OffLevel {
 			continue

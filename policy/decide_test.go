@@ -183,13 +183,19 @@ func writeWant(t *testing.T, file string, archive *txtar.Archive, got string) {
 }
 
 // New build code that can do nothing, or only ask the compiler, in a release that
-// others have had time to look at, is not worth a question.
-func TestNewBuildCodeThatCanDoNothing(t *testing.T) {
+// others have had time to look at, is not worth a question; nor is a start-up hook
+// that changed and can do no more than before.
+func TestHarmlessCodeInReleasesOfSomeAge(t *testing.T) {
 	finding := func(rule Rule, capabilities ...buildcode.Capability) Finding {
 		return Finding{
 			Rule: rule, Lockfile: "Cargo.lock", Package: lockkeeper.Package{Ecosystem: lockkeeper.Cargo, Name: "quote", Version: "1.0.41"},
 			Code: &Code{Digest: lockkeeper.Sum([]byte("build.rs")), Capabilities: capabilities},
 		}
+	}
+	hook := func(gained []buildcode.Capability, capabilities ...buildcode.Capability) Finding {
+		f := finding(StartupHook, capabilities...)
+		f.Code.Gained = gained
+		return f
 	}
 	unknown := finding(BuildCodeAdded)
 	unknown.Code = nil
@@ -223,6 +229,12 @@ func TestNewBuildCodeThatCanDoNothing(t *testing.T) {
 		{"too new in another lockfile", []Finding{finding(BuildCodeAdded), otherFile}, nil, Success},
 		{"too new, and that rule is off", []Finding{finding(BuildCodeAdded), tooNew}, &Policy{Rules: map[Rule]Level{ReleaseTooNew: OffLevel}}, ActionRequired},
 		{"by the policy", []Finding{finding(BuildCodeAdded)}, &Policy{Rules: map[Rule]Level{BuildCodeAdded: SignOffLevel}}, ActionRequired},
+		{"a hook, changed", []Finding{hook(nil, buildcode.ReadEnv)}, nil, Success},
+		{"a hook, changed and too new", []Finding{hook(nil, buildcode.ReadEnv), tooNew}, nil, ActionRequired},
+		{"a hook that gained something", []Finding{hook([]buildcode.Capability{buildcode.ReadEnv}, buildcode.ReadEnv)}, nil, ActionRequired},
+		{"a hook that can do nothing may be a new one", []Finding{hook(nil)}, nil, ActionRequired},
+		{"a grave hook, changed", []Finding{hook(nil, buildcode.ReadEnv, buildcode.LoadCode)}, nil, ActionRequired},
+		{"a hook that is not known", []Finding{{Rule: StartupHook}}, nil, ActionRequired},
 		{"ordinary code that can do more", []Finding{finding(CapabilityGained, buildcode.Run("rustc"))}, nil, ActionRequired},
 	} {
 		if got := Evaluate(Input{Findings: test.findings, Policy: test.policy, Onboarded: true}); got.Conclusion != test.want {

@@ -19,7 +19,7 @@ var defaults = []struct {
 	{BuildCodeChanged, SignOffLevel, WarnLevel},
 	{CapabilityGained, SignOffLevel, SignOffLevel},
 	{BuildPathEntered, SignOffLevel, WarnLevel},
-	{StartupHook, SignOffLevel, SignOffLevel},
+	{StartupHook, SignOffLevel, WarnLevel},
 	{SourceBuild, SignOffLevel, WarnLevel},
 	{PublisherChanged, SignOffLevel, SignOffLevel},
 	{PublisherDowngraded, SignOffLevel, SignOffLevel},
@@ -97,13 +97,19 @@ func (p *Policy) LevelFor(f Finding) (Level, string) { return p.levelFor(f, f.st
 
 // strict reports whether f alone shows grave circumstances, in which the rule's
 // strict default holds. New build code is grave if it is able to do anything but
-// ask the compiler, or if what it is able to do is not known.
+// ask the compiler, or if what it is able to do is not known. A start-up hook is not
+// grave if it was there before, is ordinary and can do no more than it could.
 func (f Finding) strict() bool {
 	switch f.Rule {
 	case BuildCodeAdded, BuildCodeGained:
 		return f.Grave || f.Code == nil || f.Code.Digest == "" || slices.ContainsFunc(f.Code.Capabilities, func(c buildcode.Capability) bool {
 			return c != askCompiler
 		})
+	case StartupHook:
+		// Where nothing was gained although the code is able to do something, the
+		// version before had a hook that was able to do as much.
+		before := f.Code != nil && f.Code.Digest != "" && len(f.Code.Capabilities) > 0 && len(f.Code.Gained) == 0
+		return f.Grave || !before || slices.ContainsFunc(f.Code.Capabilities, buildcode.Capability.Grave)
 	}
 	return f.Grave
 }
