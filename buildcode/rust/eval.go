@@ -28,7 +28,7 @@ type span struct {
 }
 
 // Bounds of what evaluation costs, for one program and for one expression of it.
-// What exceeds them is unknown, so that nothing is lost by giving up.
+// An expression that exceeds them is unknown, and a program unanalysed.
 const (
 	maxSteps      = 2_000_000
 	maxExpression = 100_000
@@ -458,7 +458,9 @@ func (p *program) callers(name string, k int, v *value, depth int, fragment bool
 
 func (p *program) split(s *source, lo, hi int) []span {
 	var spans []span
-	p.steps += hi - lo
+	if p.steps += hi - lo; p.steps > maxSteps {
+		return nil // the whole counts as too entangled
+	}
 	for _, part := range split(s.tokens[min(lo, hi):hi]) {
 		spans = append(spans, span{s, lo, lo + len(part), nil})
 		lo += len(part) + 1

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -138,10 +139,55 @@ func TestHostileSources(t *testing.T) {
 		"one line":    strings.Repeat("std::env::vars();", n),
 		"many lines":  strings.Repeat("std::env::vars();\n", n),
 		"parameters":  "fn f(" + strings.Repeat("a:u8,", n) + "){std::process::Command::new(a);}" + strings.Repeat("f(a);", n),
+		"structs":     strings.Repeat("struct a ", n),
+		"macro_use":   strings.Repeat("#[macro_use]", n),
+		"in brackets": strings.Repeat("#[", n),
+		"handed":      "m!{" + strings.Repeat("include ", n) + "}",
+		"variables":   "fn f(){" + strings.Repeat("a.env(\"CC\",", n),
+		"compiled":    strings.Repeat("env!(", n),
+		"files":       strings.Repeat("std::fs::read(", n),
+		"climbing":    "fn f(){" + strings.Repeat("let a=a.parent();", n/4) + strings.Repeat("std::fs::write(a,b);", n/4),
 		"long string": "fn f(){std::process::Command::new(\"" + strings.Repeat("a", 10*n) + "\");}",
 	} {
 		t.Run(name, func(t *testing.T) {
 			check(t, []txtar.File{{Name: "Cargo.toml", Data: []byte(fuzzManifest)}, {Name: "build.rs", Data: []byte(code)}})
 		})
 	}
+}
+
+// FuzzMacro: whatever the build script of a procedural macro holds, of whatever
+// edition, the program that the macro itself starts is seen.
+func FuzzMacro(f *testing.F) {
+	names, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for i, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range txtar.Parse(data).Files {
+			if strings.HasSuffix(file.Name, ".rs") {
+				f.Add(string(file.Data), uint8(i))
+			}
+		}
+	}
+	editions := []string{`"2015"`, `"2018"`, `"2021"`, `"2024"`, "{ workspace = true }"}
+	f.Fuzz(func(t *testing.T, code string, edition uint8) {
+		if len(code) > 1<<14 {
+			return
+		}
+		manifest := "[package]\nname = \"demo\"\nbuild = \"build.rs\"\nedition = " + editions[int(edition)%len(editions)] +
+			"\n\n[lib]\nproc-macro = true\n\n[dependencies]\nquote = \"1\"\n\n[build-dependencies]\nquote = \"1\"\ncc = \"1\"\n"
+		s := check(t, []txtar.File{
+			{Name: "Cargo.toml", Data: []byte(manifest)},
+			{Name: "build.rs", Data: []byte(strings.TrimPrefix(code, "!hex "))},
+			{Name: "src/lib.rs", Data: []byte("mod fuzzed;\npub fn run() { ::std::process::Command::new(\"curl\"); }\n")},
+			{Name: "src/fuzzed.rs", Data: []byte(strings.TrimPrefix(code, "!hex "))},
+		})
+		if !slices.Contains(s.Capabilities, buildcode.Run("curl")) {
+			t.Errorf("curl is not seen: %v", s.Capabilities)
+		}
+	})
 }

@@ -11,9 +11,13 @@ import (
 // it by itself: it runs without being called.
 var linkage = wordSet("link_section export_name no_mangle no_main")
 
-// attribute handles the attribute whose bracket opens at i.
+// attribute handles the attribute whose bracket opens at i, with all within it.
 func (c *scanner) attribute(s *source, i int) {
-	for j := i + 1; j < block(s.tokens, i); j++ {
+	if i < c.attributes {
+		return
+	}
+	c.attributes = block(s.tokens, i)
+	for j := i + 1; j < c.attributes; j++ {
 		if links(s.tokens, j) || s.tokens[j].kind == ident && linkage[s.tokens[j].text] {
 			c.use(s, j, buildcode.LoadCode, "")
 		}
@@ -58,15 +62,26 @@ func (p *program) callables() map[string]bool {
 			if name.kind != ident || !(t.word("type") || t.word("struct") || t.word("enum") || t.word("union")) {
 				continue
 			}
-			for j := i + 2; j < min(itemEnd(s.tokens, i+2), i+maxSeek); j++ {
-				if callableAt(s.tokens, j) {
-					names[name.text] = true
-					break
-				}
+			if holdsCallable(s.tokens, i+2) {
+				names[name.text] = true
 			}
 		}
 	}
 	return names
+}
+
+// holdsCallable reports whether the declaration that goes on at i holds something
+// that can be called. One too long to look through counts as if it did.
+func holdsCallable(tokens []token, i int) bool {
+	for j := i; j < len(tokens); j++ {
+		switch t := tokens[j]; {
+		case j > i+maxSeek, callableAt(tokens, j):
+			return true
+		case t.is(";"), t.is("}"), t.word("struct"), t.word("enum"), t.word("union"), t.word("type"):
+			return false
+		}
+	}
+	return false
 }
 
 // reinterprets are names by which bytes become values of any type.

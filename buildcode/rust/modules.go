@@ -230,7 +230,7 @@ func (w *walker) mention(i int) {
 	switch {
 	case w.s.nesting[i] == inPlain:
 		w.r.handed = append(w.r.handed, w.place(i))
-	case w.banged(i):
+	case len(w.r.named) > maxCandidates || w.banged(i):
 		w.undecided(i)
 	default:
 		w.r.named = append(w.r.named, w.place(i))

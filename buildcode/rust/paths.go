@@ -116,6 +116,7 @@ func (p *program) boundLevel(s *source, name string, i, depth int) (level, lowes
 		owner = s.owner[i]
 	}
 	first := true
+	p.steps += len(s.bindings[name])
 	for _, b := range s.bindings[name] {
 		switch {
 		case b.owner != owner && b.owner != -1 || i >= b.lo && i < b.hi:

@@ -26,10 +26,11 @@ type scanner struct {
 	// something that could use it.
 	packed []buildcode.Use
 	// literals of all files, for what depends on arguments wherever they stand.
-	literals map[string]bool
-	reads    bool // std::fs::read and the like
-	writes   bool // std::fs::write and the like
-	nested   bool // cargo builds a package within this one, with its own build code
+	literals   map[string]bool
+	reads      bool // std::fs::read and the like
+	writes     bool // std::fs::write and the like
+	nested     bool // cargo builds a package within this one, with its own build code
+	attributes int  // tokens of the file being scanned up to which attributes were looked at
 	// memories are places that name a process's memory.
 	memories []buildcode.Use
 }
@@ -51,10 +52,14 @@ func (c *scanner) scan() {
 	c.memory()
 	c.arguments()
 	c.decode()
+	if c.steps > maxSteps {
+		c.use(c.sources[0], 0, buildcode.Unanalysed, "too entangled to be followed")
+	}
 }
 
 func (c *scanner) file(s *source) {
 	tokens := s.tokens
+	c.attributes = 0
 	for i := 0; i < len(tokens); {
 		switch t := tokens[i]; {
 		case t.kind == str:
@@ -378,15 +383,16 @@ var environment = wordSet("env option_env")
 // env!(concat!("HO", "ME")), and a message may follow it.
 func (c *scanner) compiledVariable(s *source, i, open int) {
 	args := c.split(s, open+1, block(s.tokens, open)-1)
-	if len(args) > 0 {
-		c.variablesOf(s, i, args[0])
+	if len(args) == 0 {
+		args = []span{{s: s, lo: open, hi: open}}
 	}
+	c.variablesOf(s, i, args[0])
 }
 
 // shell handles duct's and xshell's cmd!: the program is the first word of the
 // first string.
 func (c *scanner) shell(s *source, i, open int) {
-	for j := open; j < block(s.tokens, open); j++ {
+	for j := open; j < min(block(s.tokens, open), open+maxSeek); j++ {
 		if t := s.tokens[j]; t.kind == str {
 			if words := strings.Fields(t.text); len(words) > 0 && !strings.ContainsAny(t.text, "|;&`$") {
 				c.use(s, i, programOf(words[0]), "")

@@ -238,6 +238,9 @@ var macroCrates = wordSet("std core alloc lazy_static cfg_if log serde anyhow bi
 // being named: under the name of quote! or of any other.
 type foreign struct{ quote, any bool }
 
+// maxAttributes bounds the tokens and brackets between #[macro_use] and its item.
+const maxAttributes = 64
+
 func unknownMacros(name string) bool {
 	return !macroCrates[name] && !slices.Contains(quoteCrates, name)
 }
@@ -258,7 +261,10 @@ func macroUse(tokens []token) foreign {
 			continue
 		}
 		j := i + 1
-		for at(tokens, j).is("(") || at(tokens, j).is("]") || at(tokens, j).is("#") || at(tokens, j).is("[") {
+		for range maxAttributes {
+			if next := at(tokens, j); !next.is("(") && !next.is("]") && !next.is("#") && !next.is("[") {
+				break
+			}
 			j = max(block(tokens, j), j+1)
 		}
 		if at(tokens, j).word("pub") {
@@ -267,6 +273,8 @@ func macroUse(tokens []token) foreign {
 			}
 		}
 		switch name := at(tokens, j+2).text; {
+		case at(tokens, j).is("#"):
+			f = foreign{true, true} // more attributes than anybody writes
 		case !at(tokens, j).word("extern") || !at(tokens, j+1).word("crate"):
 		case unknownMacros(name) || at(tokens, j+3).word("as"):
 			f = foreign{true, true}
