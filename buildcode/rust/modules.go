@@ -102,12 +102,14 @@ type walker struct {
 	found     []string
 	// unsure: within an inline module whose directory a macro chooses.
 	unsure bool
+	looks  int // around a token, bounded
 }
 
 // attributes are those of the item that follows, as far as they name its file.
 type attributes struct {
 	paths   []string
 	unknown bool
+	chosen  bool // a path that a macro chooses
 }
 
 // walk handles the tokens from lo to hi, which lie in inline modules whose files
@@ -142,6 +144,9 @@ func (w *walker) walk(lo, hi int, nest []string) {
 		default:
 			i++
 		}
+		if pending.chosen && t.is("$") {
+			w.undecided(i) // #[path = $p] before whatever item
+		}
 		pending = attributes{unknown: pasted(tokens, i)}
 	}
 }
@@ -169,7 +174,7 @@ func (a *attributes) read(tokens []token) {
 		if v := at(tokens, i+2); v.kind == str && len(a.paths) < maxCandidates {
 			a.paths = append(a.paths, v.text)
 		} else {
-			a.unknown = true
+			a.unknown, a.chosen = true, true
 		}
 	}
 }
@@ -186,6 +191,15 @@ func (w *walker) module(i, hi int, nest []string, attrs attributes) int {
 		return i + 2
 	}
 	if name.kind != ident {
+		// Handed to a macro without its name; "mod #name" is of quote!.
+		switch w.s.nesting[i] {
+		case inMacro:
+			if !name.is("#") {
+				w.undecided(i)
+			}
+		case inPlain:
+			w.r.handed = append(w.r.handed, w.place(i))
+		}
 		return i + 1
 	}
 	switch {
@@ -230,18 +244,22 @@ func (w *walker) mention(i int) {
 	switch {
 	case w.s.nesting[i] == inPlain:
 		w.r.handed = append(w.r.handed, w.place(i))
-	case len(w.r.named) > maxCandidates || w.banged(i):
+	case len(w.r.named) > maxCandidates || w.around(i, func(t token) bool { return t.is("!") }):
 		w.undecided(i)
 	default:
 		w.r.named = append(w.r.named, w.place(i))
 	}
 }
 
-// banged reports whether a "!" is handed to the macro together with the token at i.
-func (w *walker) banged(i int) bool {
+// around reports whether a token is handed to the macro together with that at i,
+// as near as is looked at.
+func (w *walker) around(i int, wanted func(token) bool) bool {
+	if w.looks++; w.looks > maxSeek {
+		return true
+	}
 	for _, step := range []int{-1, 1} {
 		for j := i + step; j >= 0 && j < len(w.s.tokens) && w.s.nesting[j] == inMacro && (j-i)*step < maxSeek; j += step {
-			if w.s.tokens[j].is("!") {
+			if wanted(w.s.tokens[j]) {
 				return true
 			}
 		}
@@ -265,7 +283,8 @@ var includes = wordSet("include include_str include_bytes")
 // file and beneath its stem, whichever of the two rustc would take: what exists
 // there belongs to the crate in any honest package.
 func (w *walker) declare(i int, name string, nest []string, attrs attributes) {
-	if attrs.unknown || w.unsure {
+	// Beside a loose "path" a macro may make it the attribute of this module.
+	if attrs.unknown || w.unsure || w.s.nesting[i] == inMacro && w.around(i, func(t token) bool { return t.word("path") }) {
 		w.undecided(i)
 	}
 	for _, dir := range nest {

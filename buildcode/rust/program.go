@@ -26,6 +26,7 @@ func newProgram(sources []*source, deps dependencies, name string, writes bool) 
 	}
 	for _, s := range sources {
 		globs := unknownGlobs(s.uses, p.external)
+		p.replaced = p.replaced || everywhere.any || globs
 		s.tokens = relevant(s.tokens,
 			func(path []string) bool { return !writes && p.quotes(s, path, everywhere.quote || globs) },
 			func(name string) bool {

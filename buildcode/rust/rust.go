@@ -27,12 +27,10 @@
 package rust
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"path"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/archive"
@@ -230,68 +228,6 @@ func (b *builder) embedded(name string) bool {
 		b.surface.Uses = append(b.surface.Uses, buildcode.Use{Capability: buildcode.EmbeddedBinary, Path: name, Text: format})
 	}
 	return format != ""
-}
-
-// shebang reports whether a file begins as a script does, which needs no ending.
-func (b *builder) shebang(name string) bool {
-	head, err := b.files.archive.Head(name)
-	return err == nil && !besides(name) && bytes.HasPrefix(head, []byte("#!")) && !bytes.HasPrefix(head, []byte("#!["))
-}
-
-// askers only tell about themselves or translate: what they start is not in the
-// package.
-var askers = wordSet("rustc cargo rustfmt rustdoc git pkg-config pkgconf llvm-config xcrun cc gcc clang c++ g++ clang++ ar ld as nm ranlib objcopy nasm yasm")
-
-// interpreters by the files that they run.
-var interpreters = map[string]string{
-	"perl": ".pl", "python": ".py", "python3": ".py", "python2": ".py", "ruby": ".rb", "node": ".js", "php": ".php", "lua": ".lua",
-	"powershell": ".ps1", "pwsh": ".ps1", "cmd": ".bat",
-}
-
-// scripts adds what lies in the package and may be started, if the code starts
-// programs or hands the build to another build system.
-func (b *builder) scripts() {
-	starts, builds := false, false
-	suffixes := map[string]bool{}
-	for _, u := range b.surface.Uses {
-		name, runs := strings.CutPrefix(string(u.Capability), "run:")
-		starts = starts || runs && !askers[name] || u.Capability == buildcode.LoadCode
-		if interpreters[name] != "" {
-			suffixes[interpreters[name]] = true
-		}
-	}
-	for _, name := range b.m.build.names() {
-		builds = builds || slices.Contains([]string{"cmake", "autotools", "meson", "qmake", "openssl-src"}, name)
-	}
-	if !starts && !builds || !b.m.runs() {
-		return
-	}
-	for _, f := range b.files.archive.Files() {
-		base := path.Base(f.Path)
-		switch {
-		case f.Link != "":
-		case buildFile(base), starts && (suffixes[path.Ext(base)] || b.literals[f.Path] && !besides(f.Path) && script(f.Path) || b.literals["./"+f.Path]):
-			b.paths[f.Path] = true
-		case starts && (b.embedded(f.Path) || b.shebang(f.Path)):
-			b.paths[f.Path] = true
-		}
-	}
-}
-
-// buildFile reports whether a file of that name is run by make, cmake and shells.
-func buildFile(base string) bool {
-	return base == "configure" || base == "CMakeLists.txt" || base == "meson.build" ||
-		strings.HasPrefix(base, "Makefile") || strings.HasPrefix(base, "makefile") || strings.HasPrefix(base, "GNUmakefile") ||
-		slices.Contains([]string{".sh", ".cmake", ".mk", ".m4", ".bat", ".cmd", ".ps1"}, path.Ext(base))
-}
-
-// script reports whether a file named in the code may itself be run.
-func script(p string) bool {
-	switch path.Ext(p) {
-	case "", ".py", ".pl", ".rb", ".js", ".php", ".lua", ".tcl", ".exe", ".jar", ".wasm", ".so", ".dll", ".dylib":
-		return true
-	}
-	return false
 }
 
 // file adds one file with its content, as far as that is at hand.

@@ -29,6 +29,7 @@ type scanner struct {
 	literals   map[string]bool
 	reads      bool // std::fs::read and the like
 	writes     bool // std::fs::write and the like
+	feeds      bool // a program is given its input
 	nested     bool // cargo builds a package within this one, with its own build code
 	attributes int  // tokens of the file being scanned up to which attributes were looked at
 	// memories are places that name a process's memory.
@@ -208,7 +209,7 @@ func (c *scanner) sink(s *source, i, end int, k sink) {
 		}
 	case setsVariable:
 		// PATH and CC decide what the tools of a build start.
-		if t := at(tokens, end+1); t.kind != str || t.text == "PATH" || tools[t.text] != "" {
+		if t := at(tokens, end+1); t.kind != str || t.text == "PATH" || tools[t.text] != "" || injecting[t.text] {
 			c.use(s, i, buildcode.RunUnknown, "")
 		}
 	case transmutes:
@@ -415,6 +416,8 @@ func (c *scanner) method(s *source, i int) {
 		c.use(s, i, buildcode.Network, "")
 	case "make_exec", "map_exec", "map_copy_exec":
 		c.use(s, i, buildcode.LoadCode, "") // memmap2
+	case "stdin":
+		c.feeds = true
 	case "env", "define":
 		c.handsTool(s, i)
 	case "compiler", "archiver":
@@ -425,37 +428,16 @@ func (c *scanner) method(s *source, i int) {
 	}
 }
 
-// choosing matches variables of CMake that say what is started.
-var choosing = regexp.MustCompile(`^CMAKE_([A-Z]+_COMPILER|[A-Z]+_COMPILER_LAUNCHER|[A-Z]+_LINKER_LAUNCHER|LINKER|AR|RANLIB|NM|MAKE_PROGRAM)$|RULE_LAUNCH_`)
-
-// handsTool handles a variable handed to a program or to another build system, as
-// in env("CC", x) or define("CMAKE_C_COMPILER", x): a literal value is started.
-func (c *scanner) handsTool(s *source, i int) {
-	args := c.split(s, i+2, block(s.tokens, i+1)-1)
-	if len(args) != 2 || at(s.tokens, args[0].lo).kind != str {
-		return
-	}
-	name := s.tokens[args[0].lo].text
-	if tools[name] == "" && !choosing.MatchString(name) {
-		return
-	}
-	for _, literal := range c.evaluate(args[1]).literals {
-		if words := strings.Fields(literal); len(words) > 0 {
-			c.use(s, i, programOf(words[0]), "")
-		}
-	}
-}
-
 // extern handles blocks of foreign functions: calls of code that no crate wraps.
 func (c *scanner) extern(s *source, i int) {
 	j := i + 1
 	if at(s.tokens, j).kind == str {
 		j++
 	}
-	if at(s.tokens, j).is("$") {
-		c.use(s, i, buildcode.LoadCode, "")
-	}
-	if at(s.tokens, j).is("{") && !at(s.tokens, j+1).is("}") {
+	next := at(s.tokens, j)
+	// Handed to a macro without what belongs to it, it may be put before anything.
+	alone := c.handed(s, i) && !next.is("{") && !next.word("crate") && !next.word("fn")
+	if alone || next.is("$") || next.is("{") && !at(s.tokens, j+1).is("}") {
 		c.use(s, i, buildcode.LoadCode, "")
 	}
 }
@@ -471,38 +453,6 @@ func (c *scanner) pointer(s *source, i int) bool {
 	}
 	c.use(s, i, buildcode.LoadCode, "")
 	return true
-}
-
-// arguments looks at what well-known programs were handed, wherever it stands.
-func (c *scanner) arguments() {
-	runs := map[string][]buildcode.Use{}
-	for _, u := range c.uses {
-		if name, found := strings.CutPrefix(string(u.Capability), "run:"); found {
-			runs[name] = append(runs[name], u)
-		}
-	}
-	also := func(capability buildcode.Capability, program string, args ...string) {
-		for _, arg := range args {
-			if c.literals[arg] && len(runs[program]) > 0 {
-				u := runs[program][0]
-				c.record(buildcode.Use{Capability: capability, Path: u.Path, Line: u.Line, Text: program + " " + arg})
-			}
-		}
-	}
-	also(buildcode.Network, "git", "clone", "fetch", "pull", "ls-remote")
-	also(buildcode.Network, "git", "push", "lfs")
-	if c.literals["submodule"] {
-		// Of update alone the repository says what is fetched, and a package is none.
-		also(buildcode.Network, "git", "add")
-	}
-	also(buildcode.Network, "cargo", "install", "fetch", "publish", "update")
-	also(buildcode.Network, "brew", "install")
-	builds := []string{"run", "test", "build", "check", "rustc", "bench"}
-	also(buildcode.RunUnknown, "cargo", builds...)
-	c.nested = len(runs["cargo"]) > 0 && slices.ContainsFunc(builds, func(arg string) bool { return c.literals[arg] })
-	also(buildcode.RunUnknown, "perl", "-e", "-E")
-	also(buildcode.RunUnknown, "make", "-f", "--eval")
-	also(buildcode.RunUnknown, "cmake", "-P", "-E")
 }
 
 // quoteNumber is the value of a small integer literal; false for any other.

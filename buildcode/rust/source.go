@@ -79,7 +79,7 @@ func at(tokens []token, i int) token {
 var plainMacros = map[string]bool{
 	"vec": true, "format": true, "write": true, "writeln": true, "print": true, "println": true, "eprintln": true,
 	"panic": true, "matches": true, "assert": true, "assert_eq": true, "assert_ne": true, "debug_assert": true,
-	"unreachable": true, "todo": true, "unimplemented": true, "dbg": true, "bail": true, "ensure": true, "cfg_if": true,
+	"unreachable": true, "todo": true, "unimplemented": true, "dbg": true, "bail": true, "ensure": true, "cfg_if": true, "Token": true,
 }
 
 // relevant drops what does not run at build time: items under #[cfg(test)] and,
@@ -162,9 +162,14 @@ func nestingOf(tokens []token) []nesting {
 	return all
 }
 
-// replaces reports whether a macro by the name of a plain one is made here, or
-// given such a name.
+// replaces reports whether a macro by the name of a plain one is made here, given
+// such a name, or imported from a crate that is not known.
 func replaces(tokens []token) bool {
+	for name, paths := range importsOf(tokens).names {
+		if plainMacros[name] && slices.ContainsFunc(paths, func(p []string) bool { return unknownMacros(p[0]) && len(p) > 1 }) {
+			return true
+		}
+	}
 	for i, t := range tokens {
 		if t.kind == ident && plainMacros[t.text] &&
 			(at(tokens, i-1).word("as") || at(tokens, i-1).is("!") && at(tokens, i-2).word("macro_rules")) {
