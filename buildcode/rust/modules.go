@@ -28,7 +28,10 @@ type reach struct {
 	named   []place
 	calls   bool
 	edition edition
-	budget  *int // bytes of source left to read
+	// compiled: what is added is known to be compiled, so that every module that it
+	// declares must be there.
+	compiled bool
+	budget   *int // bytes of source left to read
 }
 
 // place is evidence: a line of a file.
@@ -107,9 +110,10 @@ type walker struct {
 
 // attributes are those of the item that follows, as far as they name its file.
 type attributes struct {
-	paths   []string
-	unknown bool
-	chosen  bool // a path that a macro chooses
+	paths       []string
+	unknown     bool
+	chosen      bool // a path that a macro chooses
+	conditional bool // under cfg
 }
 
 // walk handles the tokens from lo to hi, which lie in inline modules whose files
@@ -168,6 +172,7 @@ func pasted(tokens []token, i int) bool {
 func (a *attributes) read(tokens []token) {
 	for i, t := range tokens {
 		a.unknown = a.unknown || t.is("$")
+		a.conditional = a.conditional || t.word("cfg") || t.word("cfg_attr")
 		if t.kind != ident || t.text != "path" || !at(tokens, i+1).is("=") {
 			continue
 		}
@@ -287,6 +292,12 @@ func (w *walker) declare(i int, name string, nest []string, attrs attributes) {
 	if attrs.unknown || w.unsure || w.s.nesting[i] == inMacro && w.around(i, func(t token) bool { return t.word("path") }) {
 		w.undecided(i)
 	}
+	before := len(w.found)
+	defer func() {
+		if len(w.found) == before && !attrs.conditional && w.r.compiled {
+			w.undecided(i) // no compiler would find it either, unless something changes the declaration
+		}
+	}()
 	for _, dir := range nest {
 		for _, base := range []string{path.Join(w.dir, dir), path.Join(w.dir, w.stem, dir)} {
 			w.take(i, base, name+".rs")

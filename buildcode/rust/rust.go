@@ -138,10 +138,12 @@ func (b *builder) program(roots []string, deps dependencies, macro bool) {
 		// What a procedural macro reaches comes first: a file that only tests declare
 		// is shown, but what it does there is not done at build time.
 		if i == 0 || !macro || !r.tests[root] {
+			r.compiled = i == 0 || !macro
 			r.add(root)
 		}
 		b.paths[root] = true
 	}
+	r.compiled = false
 	if len(r.undecided) > 0 {
 		for _, p := range r.undecided {
 			b.unanalysed(p)
