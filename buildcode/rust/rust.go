@@ -11,8 +11,10 @@
 //
 // When the code starts programs beyond the compiler's own tools, scripts and
 // executables that lie in the package belong to it, since they may be what is
-// started. C sources that cc compiles do not: they are what is being built, and
-// run no sooner than the library itself.
+// started, and so do settings of cargo and a git repository in the package, which
+// those obey. C sources that cc compiles do not: they are what is being built, and
+// run no sooner than the library itself, unless that is a procedural macro; then,
+// and where cargo is made to build another package within, it is the whole package.
 //
 // # What it is able to do
 //
