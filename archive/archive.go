@@ -6,8 +6,9 @@
 //
 // Where the tools that unpack for real (cargo, pip, uv) would read different
 // things out of the same bytes, the archive is refused rather than guessed at:
-// several gzip members in a crate, data behind the end of a tar, a zip whose
-// local headers disagree with its central directory.
+// several gzip members in a crate, data behind the end of a tar, headers that name
+// a file twice, a zip whose local headers disagree with its central directory,
+// names that are one file on macOS or Windows.
 package archive
 
 import (
@@ -327,16 +328,6 @@ func (a *Archive) finish(entries []*entry, dirs []string) error {
 			return fmt.Errorf("two entries are named %q", clip(e.Path))
 		}
 		a.byPath[e.Path] = e
-	}
-	for _, e := range a.files {
-		for i := range len(e.Path) {
-			if e.Path[i] != '/' {
-				continue
-			}
-			if parent := a.byPath[e.Path[:i]]; parent != nil {
-				return fmt.Errorf("%q lies beneath %q, which is not a directory", clip(e.Path), clip(parent.Path))
-			}
-		}
 	}
 	for _, dir := range dirs {
 		if e := a.byPath[strings.TrimPrefix(dir, top)]; e != nil {

@@ -176,7 +176,7 @@ func TestOpen(t *testing.T) {
 		},
 		{
 			name: "sdist zip", kind: registry.Sdist, filename: "a-1.zip",
-			data: zipped(t, item{name: "a-1/setup.py", body: "x"}, item{name: "a-1/a/", body: ""}, item{name: "a-1/a/b", body: "y"}),
+			data: zipped(t, item{name: "a-1/setup.py", body: "x"}, item{name: "a-1/a/", body: ""}, item{name: "./", body: ""}, item{name: "a-1/a/b", body: "y"}),
 			want: "a/b \"y\"\nsetup.py \"x\"\n",
 		},
 		{

@@ -214,6 +214,7 @@ func TestPromise6LinksAreNotWrittenThrough(t *testing.T) {
 		{"hard link upwards", []item{{name: "a-1/l", kind: tar.TypeLink, link: "../x"}}, `".." in path`},
 		{"link without a target", []item{{name: "a-1/l", kind: tar.TypeSymlink}}, "without name or target"},
 		{"link with a target of a megabyte", []item{{name: "a-1/l", kind: tar.TypeSymlink, link: strings.Repeat("x", 500_000)}}, "target of 500000 bytes"},
+		{"file beneath a link on hosts without case", []item{{name: "a-1/d", kind: tar.TypeSymlink, link: "."}, {name: "a-1/D/setup.py", body: "evil"}}, "not a directory"},
 		{"file beneath a link to a directory", []item{{name: "a-1/d", kind: tar.TypeSymlink, link: "."}, {name: "a-1/d/setup.py", body: "evil"}}, "not a directory"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -59,33 +59,53 @@ func splitName(name string, depth int) (string, error) {
 // checkFolded refuses an archive of whose files a host without case, or one that
 // composes accents, makes fewer: which content a path has there is decided by
 // the order of unpacking, so it may be another than here. Files of equal content
-// are only noted.
+// are only noted. On any host a file beneath another is refused: beneath a link it
+// would be written to where the link leads.
 func (a *Archive) checkFolded() error {
 	folded := make(map[string]*entry, len(a.files))
-	for _, e := range a.files {
-		key := foldName(e.Path)
-		other := folded[key]
+	keys := make([]string, len(a.files))
+	for i, e := range a.files {
+		keys[i] = foldName(e.Path)
+		other := folded[keys[i]]
 		if other == nil {
-			folded[key] = e
+			folded[keys[i]] = e
 			continue
 		}
-		same := other.Link == e.Link && other.Size == e.Size
-		if same && e.Link == "" {
-			for _, one := range []*entry{other, e} {
-				if one.Digest == "" {
-					if err := a.stream(one, func([]byte) {}); err != nil {
-						return fmt.Errorf("%q: %w", clip(one.Path), err)
-					}
-				}
-			}
-			same = other.Digest == e.Digest
+		same, err := a.sameContent(other, e)
+		if err != nil {
+			return fmt.Errorf("%q: %w", clip(e.Path), err)
 		}
 		if !same {
 			return fmt.Errorf("%q and %q are one file on macOS or Windows, with a content that is different", clip(other.Path), clip(e.Path))
 		}
 		a.note(fmt.Sprintf("%q and %q are one file on macOS or Windows", clip(other.Path), clip(e.Path)))
 	}
+	for at, key := range keys {
+		for i := range len(key) {
+			if key[i] != '/' {
+				continue
+			}
+			if parent := folded[key[:i]]; parent != nil {
+				return fmt.Errorf("%q lies beneath %q, which is not a directory", clip(a.files[at].Path), clip(parent.Path))
+			}
+		}
+	}
 	return nil
+}
+
+// sameContent compares two files, of a zip by expanding them.
+func (a *Archive) sameContent(x, y *entry) (bool, error) {
+	if x.Link != y.Link || x.Size != y.Size {
+		return false, nil
+	}
+	for _, e := range []*entry{x, y} {
+		if e.Digest == "" && e.Link == "" {
+			if err := a.stream(e, func([]byte) {}); err != nil {
+				return false, err
+			}
+		}
+	}
+	return x.Digest == y.Digest, nil
 }
 
 // foldName is equal for paths that are one file somewhere: case and composition

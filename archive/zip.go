@@ -56,11 +56,12 @@ func (a *Archive) readZip(r io.ReaderAt, size int64) error {
 		if err != nil {
 			return err
 		}
-		if e.open == nil {
+		switch {
+		case e.open != nil:
+			entries = append(entries, e)
+		case e.Path != "":
 			dirs = append(dirs, e.Path)
-			continue
 		}
-		entries = append(entries, e)
 	}
 	if !a.Partial {
 		if err := checkLocals(window, records, end); err != nil {
