@@ -108,7 +108,7 @@ func HostileShapes() ([]Hostile, error) {
 	script := file{"Cargo.toml", manifest("build = \"build.rs\"\n"), 1}
 	macro := file{"Cargo.toml", manifest("[lib]\nproc-macro = true\n"), 1}
 	full, macros := []file{script}, []file{macro, {"src/lib.rs", "", 0}}
-	for i := range 64 {
+	for i := range 50 {
 		macros = append(macros, file{fmt.Sprintf("src/f%d.rs", i), line, 4})
 		full = append(full, file{fmt.Sprintf("src/f%d.rs", i), line, 4})
 	}
@@ -125,8 +125,8 @@ func HostileShapes() ([]Hostile, error) {
 		{"line-of-4MB.crate", "", []file{script, {"build.rs", line, 4}}},
 		{"macro-of-4MB.crate", "", []file{macro, {"src/lib.rs", line, 4}}},
 		{"zeros-of-512MB.crate", "250-fold", []file{script, {"build.rs", strings.Repeat("\x00", 1<<20), 512}}},
-		{"text-of-256MB.crate", "", full},
-		{"macro-of-256MB.crate", "", macros},
+		{"text-of-200MB.crate", "", full},
+		{"macro-of-200MB.crate", "", macros},
 		{"files-100000.crate", "", append([]file{script}, empty...)},
 		{"files-1000000.crate", "more than 100000 entries", append(empty, script, file{"build.rs", "", 0})},
 	} {
