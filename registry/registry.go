@@ -20,6 +20,10 @@ var ErrNotFound = errors.New("not found in the registry")
 // names.
 var ErrDigest = errors.New("bytes do not match the digest")
 
+// ErrBounds is returned for a read of a Blob in parts that would take more bytes or
+// requests than one file may. Trying again is of no use.
+var ErrBounds = errors.New("reading it in parts takes too much")
+
 // Kind of an artifact.
 type Kind string
 

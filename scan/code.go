@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -457,11 +458,38 @@ func (s *Scanner) open(ctx context.Context, client registry.Client, a registry.A
 	defer blob.Close()
 	ctx, cancel := context.WithTimeout(ctx, maxAnalysis)
 	defer cancel()
+	source := &watchedReader{r: blob}
+	surface, err := analyseFile(ctx, a, blob, source)
+	if source.err != nil && !errors.Is(source.err, registry.ErrBounds) {
+		return buildcode.Surface{}, fmt.Errorf("%w: %w", errFetch, source.err)
+	}
+	return surface, errors.Join(err, source.err)
+}
+
+// watchedReader keeps the error of a read. Analysers take a file that cannot be
+// read for one that is not understood, and what they find is remembered; a
+// connection that failed must not be.
+type watchedReader struct {
+	r   io.ReaderAt
+	err error
+}
+
+func (w *watchedReader) ReadAt(p []byte, off int64) (int, error) {
+	n, err := w.r.ReadAt(p, off)
+	if err != nil && err != io.EOF {
+		w.err = err
+	}
+	return n, err
+}
+
+// analyseFile finds the build-time code in the bytes of one artifact.
+func analyseFile(ctx context.Context, a registry.Artifact, blob *registry.Blob, source io.ReaderAt) (buildcode.Surface, error) {
 	var opened *archive.Archive
+	var err error
 	if blob.Partial {
-		opened, err = archive.OpenPartial(ctx, a.Kind, a.Filename, blob, blob.Size, archive.Limits{})
+		opened, err = archive.OpenPartial(ctx, a.Kind, a.Filename, source, blob.Size, archive.Limits{})
 	} else {
-		opened, err = archive.Open(ctx, a.Kind, a.Filename, blob, blob.Size, a.Digest, archive.Limits{})
+		opened, err = archive.Open(ctx, a.Kind, a.Filename, source, blob.Size, a.Digest, archive.Limits{})
 	}
 	if err != nil {
 		return fmt.Errorf("open: %w", err)

@@ -5,12 +5,15 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/buildcode"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/registry/registrytest"
 	"github.com/lockkeeper/lockkeeper/scan"
@@ -141,5 +144,58 @@ func TestPromise6SourcesThatCannotBeReadAreFindings(t *testing.T) {
 				t.Errorf("found %+v, %s", result.Findings, decision.Conclusion)
 			}
 		})
+	}
+}
+
+// facts in memory.
+type facts map[string][]byte
+
+func (f facts) Fact(_ context.Context, key string) ([]byte, bool, error) {
+	value, ok := f[key]
+	return value, ok, nil
+}
+
+func (f facts) PutFact(_ context.Context, key string, value []byte) error {
+	f[key] = value
+	return nil
+}
+
+// A large wheel is read in parts, so that the registry may fail in the middle of
+// the analysis: that is not what the wheel is like, and is tried again.
+func TestPromise3FailureWhileReadingInPartsIsNotRemembered(t *testing.T) {
+	noise := make([]byte, 9<<20)
+	random := rand.NewChaCha8([32]byte{})
+	if _, err := random.Read(noise); err != nil {
+		t.Fatal(err)
+	}
+	data := zipOf(t, "a.pth", "import evil\n", "evil.py", "import os\nos.system('curl https://example.invalid')\n", "data.bin", string(noise))
+	server, scanner := newScanner(t, nil)
+	scanner.Facts = facts{}
+	if err := server.AddFile(registrytest.File{Project: "a", Version: "1.0", Filename: "a-1.0-py3-none-any.whl", Data: data}); err != nil {
+		t.Fatal(err)
+	}
+	lock := fmt.Sprintf("a==1.0 --hash=%s\n", strings.Replace(string(lockkeeper.Sum(data)), "sha256-", "sha256:", 1))
+	run := func() *scan.Result {
+		t.Helper()
+		result, err := scanner.Run(t.Context(), scan.Input{Base: memoryTree{"requirements.txt": nil}, Head: memoryTree{"requirements.txt": []byte(lock)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result
+	}
+	server.Inject(registrytest.Fault{Path: "/files/**", Times: 1}) // the directory is served as it is
+	server.Inject(registrytest.Fault{Path: "/files/**", Status: 403})
+	result := run()
+	if !result.Retry || !slices.ContainsFunc(result.Findings, func(f policy.Finding) bool { return f.Rule == policy.Unverified }) {
+		t.Errorf("while the registry fails: retry %t, %+v", result.Retry, result.Findings)
+	}
+	server.Heal()
+	result = run()
+	i := slices.IndexFunc(result.Findings, func(f policy.Finding) bool { return f.Rule == policy.StartupHook })
+	if i < 0 || result.Retry {
+		t.Fatalf("afterwards: retry %t, %+v", result.Retry, result.Findings)
+	}
+	if slices.Contains(result.Findings[i].Code.Capabilities, buildcode.Unanalysed) {
+		t.Errorf("afterwards: %v", result.Findings[i].Code.Capabilities)
 	}
 }

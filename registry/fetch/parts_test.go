@@ -320,7 +320,7 @@ func TestPromise6RangesAreBounded(t *testing.T) {
 			t.Fatal("more than 300 requests")
 		}
 	}
-	if !errors.As(err, &parts) || requests.Load() != 256 {
+	if !errors.As(err, &parts) || !errors.Is(err, registry.ErrBounds) || requests.Load() != 256 {
 		t.Errorf("%d requests here and there, %v; want a PartsError after 256", requests.Load(), err)
 	}
 }

@@ -60,7 +60,8 @@ func (c *Client) Ranges(ctx context.Context, f File) (*registry.Blob, error) {
 	return &registry.Blob{ReaderAt: r, Closer: r, Size: r.size, Partial: true}, nil
 }
 
-// PartsError says that reading a file in parts took more than its bounds allow.
+// PartsError says that reading a file in parts took more than its bounds allow. It
+// is a registry.ErrBounds.
 type PartsError struct {
 	URL string
 }
@@ -68,6 +69,8 @@ type PartsError struct {
 func (e *PartsError) Error() string {
 	return fmt.Sprintf("%.300s: reading it in parts takes more than %d bytes or %d requests", e.URL, maxPartial, maxRequests)
 }
+
+func (e *PartsError) Unwrap() error { return registry.ErrBounds }
 
 var errNoRanges = errors.New("the server does not answer range requests")
 
