@@ -179,11 +179,9 @@ func TestPromise6HonestTarsAreRead(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := "first \"1\"\n" + test.want
+			want := test.want + "first \"1\"\n"
 			if test.want > "first" {
 				want = "first \"1\"\n" + test.want
-			} else {
-				want = test.want + "first \"1\"\n"
 			}
 			if got := list(t, a); got != want {
 				t.Errorf("got %q, want %q", got, want)

@@ -169,7 +169,7 @@ func checkEntry(block []byte, size int64, h *tar.Header, records map[string]stri
 	// The oldest format knows directories by their slash: tarfile looks for it before
 	// extended headers, Go behind them, cargo in neither.
 	name, _, _ := bytes.Cut(block[:100], []byte{0})
-	if block[156] == tar.TypeRegA && bytes.HasSuffix(name, []byte("/")) != strings.HasSuffix(h.Name, "/") {
+	if block[156] == 0 && bytes.HasSuffix(name, []byte("/")) != strings.HasSuffix(h.Name, "/") {
 		return errors.New("a directory in one header and a file in another")
 	}
 	return nil
