@@ -54,6 +54,9 @@ type Subject struct {
 	Capabilities []buildcode.Capability // all that its build code has
 	BuildCode    lockkeeper.Digest
 	Publisher    lockkeeper.Principal
+	// Unbound: the version does not say what the package is, since it comes from a
+	// repository or an address. An entry by rule would admit any other commit, too.
+	Unbound bool
 }
 
 // List is a parsed allowlist. The nil *List is empty.

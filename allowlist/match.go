@@ -18,7 +18,7 @@ import (
 //     entry has both, both must hold. An empty may allows code that is able to do
 //     nothing. What could not be analysed is never covered by may.
 //   - people: one of the publishers covers s's. An unknown publisher is nobody.
-//   - other: the rule is named.
+//   - other: the rule is named, and the subject is not Unbound.
 //
 // Whatever cannot be read (a version range made by hand, say) does not hold.
 func (e Entry) Admits(s Subject, now time.Time) (bool, string) {
@@ -49,6 +49,9 @@ func (e Entry) Admits(s Subject, now time.Time) (bool, string) {
 		ok, why = e.admitsPublisher(s.Publisher)
 	case Other:
 		ok, why = e.admitsRule(s.Rule)
+		if ok && s.Unbound {
+			ok, why = false, "cannot tell one commit or address from another; sign it off in the pull request"
+		}
 	default:
 		return false, fmt.Sprintf("%s says nothing about this kind of finding", e.name())
 	}

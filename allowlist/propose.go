@@ -19,8 +19,9 @@ const publisherDowngraded = "publisher-downgraded"
 // anything else are accepted for the one version.
 //
 // What s lacks cannot be accepted: for code without digest and with grave
-// capabilities, an unknown publisher, or a requirement that is not locked to a
-// version, the entry has no condition, and Append refuses it.
+// capabilities, an unknown publisher, a requirement that is not locked to a version,
+// or anything but the code of what comes from a repository or an address, the entry
+// has no condition, and Append refuses it.
 func Propose(s Subject) Entry {
 	e := Entry{Package: s.Package.ID()}
 	if s.Package.Version == "" {
@@ -53,6 +54,9 @@ func Propose(s Subject) Entry {
 			e.Versions = exact(s.Package)
 		}
 	case Other:
+		if s.Unbound {
+			return e
+		}
 		e.Rules = []string{s.Rule}
 		e.Versions = exact(s.Package)
 	}

@@ -69,7 +69,7 @@ func (c Capability) Grave() bool {
 // fetch anything nor run text that they are handed: compilers and their kin, other
 // build systems, and what tells about the host. A name with a directory is none of
 // these, nor is a shell or an interpreter.
-var buildTools = strings.Fields(`ar as autoconf automake autoreconf bindgen brew c++ cargo cbindgen cc cl clang clang++ clang-cl cmake
+var buildTools = strings.Fields(`ar as autoconf automake autoreconf bindgen brew c++ cargo cat cbindgen cc cl clang clang++ clang-cl cmake
 	cmake3 cp cross dlltool dpkg-architecture emar emcc emcc.bat flatc freebsd-version g++ gcc getconf git glslc gmake install_name_tool
 	ld ldconfig lib libtool libtoolize link lipo llvm-ar llvm-nm llvm-objcopy llvm-ranlib make meson mingw32-make ml ml64 nasm ninja nm nmake
 	nproc nvcc objcopy otool perl pkg-config pkgconf protoc qmake ranlib rc rustc rustdoc rustfmt strip sw_vers tail uname windres

@@ -55,7 +55,7 @@ func (f Finding) Digest() lockkeeper.Digest {
 // AllowSubject is f reduced to what allow entries speak of. A finding about code
 // without any known is one about code that could not be analysed.
 func (f Finding) AllowSubject() allowlist.Subject {
-	s := allowlist.Subject{Package: f.Package, Rule: string(f.Rule), Aspect: f.Rule.Aspect(), Publisher: f.Publisher}
+	s := allowlist.Subject{Package: f.Package, Rule: string(f.Rule), Aspect: f.Rule.Aspect(), Publisher: f.Publisher, Unbound: f.Unbound}
 	switch {
 	case f.Code != nil:
 		s.BuildCode = f.Code.Digest

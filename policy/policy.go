@@ -76,6 +76,9 @@ type Finding struct {
 	// Subject is whatever else a sign-off must be bound to: both sources of a
 	// moved package, the digest of an edited file, what could not be read.
 	Subject string
+	// Unbound: the package comes from a repository or an address, so that its version
+	// does not say what it is. See allowlist.Subject.
+	Unbound bool
 }
 
 // Code is the build-time code of a finding, as far as people and sign-offs need

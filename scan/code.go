@@ -91,11 +91,13 @@ func (j *judgement) compareCode(now, old *surfaces, oldErr error) {
 		} else if old != nil {
 			message = "changed the code that runs whenever Python starts"
 		}
+		// How long others have had time to look is part of the rule's default.
+		grave := !j.ageKnown
 		var was *buildcode.Surface
 		if old != nil {
 			was = &old.hooks
 		}
-		j.add(policy.Finding{Rule: policy.StartupHook, Message: message, Code: codeOf(&now.hooks, was), Evidence: append(partialEvidence(now.hooks), now.uneven...)})
+		j.add(policy.Finding{Rule: policy.StartupHook, Grave: grave, Message: message, Code: codeOf(&now.hooks, was), Evidence: append(partialEvidence(now.hooks), now.uneven...)})
 	}
 	j.noteCode(now, old)
 }
@@ -133,7 +135,8 @@ func oldArtifacts(e *lockfile.Entry, r *registry.Release) []registry.Artifact {
 // buildFinding says how the code that runs while building came about: one
 // question for each release, the strongest that applies.
 func (j *judgement) buildFinding(now, old *surfaces, oldErr error) {
-	f := policy.Finding{Evidence: partialEvidence(now.build)}
+	// How long others have had time to look is part of the rules' defaults.
+	f := policy.Finding{Evidence: partialEvidence(now.build), Grave: !j.ageKnown}
 	kind, own := kindsText("a ", now.build.Kinds), kindsText("", now.build.Kinds)
 	switch {
 	case oldErr != nil:
@@ -459,11 +462,11 @@ func (s *Scanner) open(ctx context.Context, client registry.Client, a registry.A
 	ctx, cancel := context.WithTimeout(ctx, maxAnalysis)
 	defer cancel()
 	source := &watchedReader{r: blob}
-	surface, err := analyseFile(ctx, a, blob, source)
+	err = lookInto(ctx, a, blob, source, look)
 	if source.err != nil && !errors.Is(source.err, registry.ErrBounds) {
-		return buildcode.Surface{}, fmt.Errorf("%w: %w", errFetch, source.err)
+		return fmt.Errorf("%w: %w", errFetch, source.err)
 	}
-	return surface, errors.Join(err, source.err)
+	return errors.Join(err, source.err)
 }
 
 // watchedReader keeps the error of a read. Analysers take a file that cannot be
@@ -482,8 +485,8 @@ func (w *watchedReader) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// analyseFile finds the build-time code in the bytes of one artifact.
-func analyseFile(ctx context.Context, a registry.Artifact, blob *registry.Blob, source io.ReaderAt) (buildcode.Surface, error) {
+// lookInto opens the bytes of one artifact and hands them to look.
+func lookInto(ctx context.Context, a registry.Artifact, blob *registry.Blob, source io.ReaderAt, look func(context.Context, *archive.Archive) error) error {
 	var opened *archive.Archive
 	var err error
 	if blob.Partial {

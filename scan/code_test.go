@@ -33,7 +33,7 @@ import socket; socket.create_connection(("example.invalid", 443))
 	}
 	want := []string{"startup-hook tool: carries code that runs whenever Python starts (" +
 		"1 of 3 wheels: tool.pth (tool-1.0-cp312-cp312-win_amd64.whl); " +
-		"2 of 3 wheels: none of it (tool-1.0-cp312-cp312-macosx_11_0_arm64.whl, tool-1.0-cp312-cp312-manylinux_2_17_x86_64.whl)) grave false"}
+		"2 of 3 wheels: none of it (tool-1.0-cp312-cp312-macosx_11_0_arm64.whl, tool-1.0-cp312-cp312-manylinux_2_17_x86_64.whl)) grave true"}
 	if diff := cmp.Diff(want, said(result, policy.StartupHook, policy.Unverified, policy.ReleaseMissing)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

@@ -27,6 +27,7 @@ type judgement struct {
 	findings []policy.Finding
 	retry    bool
 
+	ageKnown  bool                   // release-too-new was looked for
 	publisher lockkeeper.Principal   // of the new release
 	earlier   []lockkeeper.Principal // of releases before
 	// Of a crate: what was looked at, for the look at what is linked into build code.
@@ -122,6 +123,7 @@ func (j *judgement) add(f policy.Finding) {
 		f.From = j.change.Old.Package.Version
 	}
 	f.Lockfile, f.Line = j.pair.path, j.change.New.Line
+	f.Unbound = j.change.New.Source.Kind == lockfile.Git || j.change.New.Source.Kind == lockfile.URL
 	if f.Subject == "" && j.change.New.Source.Kind == lockfile.Git {
 		f.Subject = sourceText(j.change.New.Source) // a commit has no digest of its own
 	}

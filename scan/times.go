@@ -34,6 +34,7 @@ func (j *judgement) judgeTimes(p *registry.Project, r *registry.Release) {
 	if r.Published.IsZero() {
 		return
 	}
+	j.ageKnown = true
 	age := j.now.Sub(r.Published)
 	if yanked := yankedBefore(p, r); len(yanked) > 0 && age < time.Duration(j.policy.Days(policy.SiblingsYanked))*day {
 		names := shortened(len(yanked), func(i int) string { return yanked[i] })

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/registry/pypi"
@@ -24,13 +25,17 @@ func ownersKey(eco lockkeeper.Ecosystem, name string) string {
 }
 
 func (s *Server) serveCrateOwners(w http.ResponseWriter, r *http.Request) {
-	all := s.versions(w, r)
-	if len(all) == 0 {
+	s.mu.Lock()
+	all := slices.Clone(s.crates[strings.ToLower(r.PathValue("name"))])
+	var owners []lockkeeper.Principal
+	stated := false
+	if len(all) > 0 {
+		owners, stated = s.owners[ownersKey(lockkeeper.Cargo, all[0].Name)]
+	}
+	s.mu.Unlock()
+	if !known(w, r, len(all) > 0) {
 		return
 	}
-	s.mu.Lock()
-	owners, stated := s.owners[ownersKey(lockkeeper.Cargo, all[0].Name)]
-	s.mu.Unlock()
 	for _, c := range all {
 		if !stated && c.Publisher.Kind == lockkeeper.User && !slices.Contains(owners, c.Publisher) {
 			owners = append(owners, c.Publisher)

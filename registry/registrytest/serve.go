@@ -157,13 +157,21 @@ func (s *Server) serveCrate(w http.ResponseWriter, r *http.Request) {
 // contact is what the API looks for in a User-Agent.
 var contact = regexp.MustCompile(`\(.*[@.:].*\)`)
 
-// versions of the crate that the API is asked about; it has answered where there
-// are none.
-func (s *Server) versions(w http.ResponseWriter, r *http.Request) []*Crate {
-	if !contact.MatchString(r.UserAgent()) {
+// known reports whether the API may answer about a crate; else it has answered.
+func known(w http.ResponseWriter, r *http.Request, found bool) bool {
+	switch {
+	case !contact.MatchString(r.UserAgent()):
 		http.Error(w, "We require that all requests include a User-Agent header with a contact.", http.StatusForbidden)
-		return nil
+		return false
+	case !found:
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprintln(w, `{"errors":[{"detail":"crate does not exist"}]}`)
 	}
+	return found
+}
+
+func (s *Server) serveVersions(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	name := strings.ToLower(r.PathValue("name"))
 	all := []any{}
@@ -175,17 +183,7 @@ func (s *Server) versions(w http.ResponseWriter, r *http.Request) []*Crate {
 		all = s.mirror.versions(name)
 	}
 	s.mu.Unlock()
-	if len(all) == 0 {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusNotFound)
-		fmt.Fprintln(w, `{"errors":[{"detail":"crate does not exist"}]}`)
-	}
-	return all
-}
-
-func (s *Server) serveVersions(w http.ResponseWriter, r *http.Request) {
-	all := s.versions(w, r)
-	if len(all) == 0 {
+	if !known(w, r, len(all) > 0) {
 		return
 	}
 	start, _ := strconv.Atoi(r.URL.Query().Get("seek"))
