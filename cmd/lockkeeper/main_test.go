@@ -3,13 +3,16 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/lockkeeper/lockkeeper/github/githubtest"
 	"github.com/lockkeeper/lockkeeper/registry/registrytest"
 )
 
@@ -37,21 +40,46 @@ func TestScripts(t *testing.T) {
 }
 
 // serveRegistry serves the txtar text of a file and writes the configuration that
-// points to it: serve-registry TEXT CONFIG [FILE-TO-EXPAND ...]
+// points to it: serve-registry TEXT CONFIG [FILE-TO-EXPAND ...]. Files
+// "github/NAME/PATH" of the text are the public repository NAME of somebody on a
+// GitHub, whose address is {{github}} and whose commit {{commit:NAME}}.
 func serveRegistry(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: serve-registry TEXT CONFIG [FILE ...]")
 	}
 	s := registrytest.New()
-	ts.Check(s.LoadText([]byte(strings.ReplaceAll("\n"+ts.ReadFile(args[0]), "\n--> ", "\n-- "))))
+	text := txtar.Parse([]byte(strings.ReplaceAll("\n"+ts.ReadFile(args[0]), "\n--> ", "\n-- ")))
+	forge, err := githubtest.New(githubtest.Config{})
+	ts.Check(err)
+	web := httptest.NewServer(forge)
+	ts.Defer(func() { forge.Close(); web.Close() })
+	forge.SetURL(web.URL)
+	forge.AddUser("somebody")
+	repositories := map[string]map[string]string{}
+	for _, f := range text.Files {
+		if parts := strings.SplitN(f.Name, "/", 3); parts[0] == "github" {
+			if repositories[parts[1]] == nil {
+				repositories[parts[1]] = map[string]string{}
+			}
+			repositories[parts[1]][parts[2]] = string(f.Data)
+		}
+	}
+	names := []string{"{{github}}", web.URL}
+	for name, files := range repositories {
+		r := forge.AddRepo("somebody", name, githubtest.RepoOptions{NotInstalled: true, Files: files})
+		names = append(names, "{{commit:"+name+"}}", r.Head("main"))
+	}
+	expand := strings.NewReplacer(names...)
+	ts.Check(s.LoadText([]byte(expand.Replace(string(txtar.Format(text))))))
 	ts.Check(s.Start())
 	ts.Defer(func() { s.Close() })
 	config := fmt.Sprintf("[server]\ncontact = \"test@example.invalid\"\n[cratesio]\nindex = %q\nstatic = %q\napi = %q\n[pypi]\npypi = %q\nfiles = %q\ntrust-root = %q\n",
 		s.Index(), s.Static(), s.API(), s.PyPI(), s.Files(), ts.MkAbs("trusted_root.json"))
 	ts.Check(os.WriteFile(ts.MkAbs("trusted_root.json"), s.TrustRoot(), 0o644))
+	config += fmt.Sprintf("[github]\napi-url = %q\nweb-url = %q\n", forge.APIURL(), forge.URL())
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(config), 0o644))
 	for _, name := range args[2:] {
-		text, err := s.Expand(ts.ReadFile(name))
+		text, err := s.Expand(expand.Replace(ts.ReadFile(name)))
 		ts.Check(err)
 		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o644))
 	}
