@@ -79,6 +79,7 @@ func (j *judgement) judgeUpstream(ctx context.Context, now, old *surfaces) {
 	said := j.lostOrigin(now.origin(), old)
 	code := newCode(now, old)
 	if code != nil {
+		said = append(said, j.movedOrigin(now.origin(), old)...)
 		f.Grave, f.Code = code.Grave(), codeOf(code, code)
 		said = append(j.compareUpstream(ctx, code, now.origin(), old, &f), said...)
 	}
@@ -91,29 +92,41 @@ func (j *judgement) judgeUpstream(ctx context.Context, now, old *surfaces) {
 	j.add(f)
 }
 
-// lostOrigin says in which ways an archive tells less of where it comes from than
-// the one before, or something else.
+// lostOrigin says in which ways an archive tells less of the commit that it comes
+// from than the one before.
 func (j *judgement) lostOrigin(now *buildcode.Origin, old *surfaces) []string {
 	if old == nil {
 		return nil
 	}
 	before, version := old.origin(), j.change.Old.Package.Version
-	var said []string
 	switch {
 	case before.Commit != "" && now.Commit == "":
-		said = append(said, fmt.Sprintf("no longer says from which commit it was made, as %s did", version))
+		return []string{fmt.Sprintf("no longer says from which commit it was made, as %s did", version)}
 	case before.Commit != "" && !before.Dirty && now.Dirty:
-		said = append(said, fmt.Sprintf("was made from a working copy with changes that are in no commit, unlike %s", version))
+		return []string{fmt.Sprintf("was made from a working copy with changes that are in no commit, unlike %s", version)}
 	}
+	return nil
+}
+
+// movedOrigin says that an archive names another repository than the one before,
+// with which its code is then compared. Of the crates that people use every twelfth
+// has moved at some time, so that it is said of new build-time code alone.
+func (j *judgement) movedOrigin(now *buildcode.Origin, old *surfaces) []string {
+	if old == nil {
+		return nil
+	}
+	before, version := old.origin(), j.change.Old.Package.Version
 	was, is := repositoriesOf(before), repositoriesOf(now)
 	switch {
 	case len(was) == 0 || slices.ContainsFunc(is, func(r Repository) bool { return slices.ContainsFunc(was, r.same) }):
+		return nil
 	case len(is) > 0:
-		said = append(said, fmt.Sprintf("names another repository than %s did: %s, before %s", version, is[0], was[0]))
-	case before.Commit != "" || j.comparable(before):
-		said = append(said, fmt.Sprintf("names no repository any more, unlike %s: %s", version, was[0]))
+		return []string{fmt.Sprintf("names another repository than %s did: %s, before %s", version, is[0], was[0])}
 	}
-	return said
+	if _, comparable := j.served(before); before.Commit != "" || comparable {
+		return []string{fmt.Sprintf("names no repository any more, unlike %s: %s", version, was[0])}
+	}
+	return nil
 }
 
 // repositoriesOf are those among an archive's addresses, in their order.
@@ -125,11 +138,6 @@ func repositoriesOf(o *buildcode.Origin) []Repository {
 		}
 	}
 	return all
-}
-
-func (j *judgement) comparable(o *buildcode.Origin) bool {
-	_, ok := j.served(o)
-	return ok
 }
 
 // served is the first of the named repositories that may be asked.
