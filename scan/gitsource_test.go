@@ -141,7 +141,7 @@ func TestGitLinksAndSubmodules(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, string(hidden))
 			test.spec.Message = name
-			commit := s.repo("o", "r").Commit("main", test.spec)
+			commit := s.Ensure("o", "r").Commit("main", test.spec)
 			r := s.change("Cargo.lock", "", gitLock(forgeAddress, commit))
 			if got := found(r); !slices.Equal(got, test.want) {
 				t.Fatalf("found %q, want %q", got, test.want)
@@ -169,11 +169,11 @@ func TestGitFacts(t *testing.T) {
 			t.Errorf("%s: found %q, retry %t", path, found(r), r.Retry)
 		}
 		heal()
-		s.scanner.Repositories = s.repositories()
+		s.scanner.Repositories = public(t, s.Forge)
 	}
 	first := s.change("Cargo.lock", "", lock)
 	s.ResetRequests()
-	s.scanner.Repositories = s.repositories()
+	s.scanner.Repositories = public(t, s.Forge)
 	second := s.change("Cargo.lock", "", lock)
 	if n := s.CountRequests("", ""); n != 0 {
 		t.Errorf("%d questions the second time", n)
@@ -274,8 +274,8 @@ func TestPromise5OnlyTheConfiguredHostIsAsked(t *testing.T) {
 	if n := s.CountRequests("", ""); n != 0 {
 		t.Errorf("%d questions about repositories on other hosts", n)
 	}
-	close(s.dials.seen)
-	for host := range s.dials.seen {
+	close(s.Seen)
+	for host := range s.Seen {
 		if !strings.HasSuffix(s.APIURL(), host) && !strings.Contains(s.APIURL(), "//"+host+"/") {
 			t.Errorf("asked %s", host)
 		}

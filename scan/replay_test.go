@@ -95,30 +95,24 @@ func replay(t *testing.T, archive *txtar.Archive, name string, now time.Time) po
 	t.Helper()
 	served := &txtar.Archive{}
 	base, head := memoryTree{}, memoryTree{}
-	var repositories []txtar.File
-	for _, f := range archive.Files {
-		if rest := strings.TrimPrefix(f.Name, name+"/"); strings.HasPrefix(rest, "repositories/") {
-			repositories = append(repositories, txtar.File{Name: rest, Data: f.Data})
-		}
-	}
 	forge := newForge(t)
-	commits := forge.load(repositories)
-	for _, f := range archive.Files {
-		f.Data = []byte(commits.Replace(string(f.Data)))
-		switch {
-		case strings.Contains(f.Name, "repositories/"):
-		case f.Name == name+"/registry.toml":
-			served.Files = append(served.Files, txtar.File{Name: "registry.toml", Data: f.Data})
-		case strings.HasPrefix(f.Name, name+"/base/"):
-			base[strings.TrimPrefix(f.Name, name+"/base/")] = f.Data
-		case strings.HasPrefix(f.Name, name+"/head/"):
-			head[strings.TrimPrefix(f.Name, name+"/head/")] = f.Data
+	files, err := forge.Side(archive, name, "attack", "twin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		first, rest, _ := strings.Cut(f.Name, "/")
+		switch first {
+		case "base":
+			base[rest] = f.Data
+		case "head":
+			head[rest] = f.Data
 		default:
 			served.Files = append(served.Files, f)
 		}
 	}
 	server, scanner := newScanner(t, txtar.Format(served))
-	scanner.Now, scanner.Repositories = func() time.Time { return now }, forge.repositories()
+	scanner.Now, scanner.Repositories = func() time.Time { return now }, public(t, forge)
 	for _, tree := range []memoryTree{base, head} {
 		for path, data := range tree {
 			expanded, err := server.Expand(string(data))

@@ -12,6 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/lockkeeper/lockkeeper/github/githubtest"
+	"github.com/lockkeeper/lockkeeper/github/githubtest/forge"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/scan"
 )
@@ -19,16 +20,17 @@ import (
 // scene is registries and a GitHub of one txtar text, and a scanner that asks
 // both.
 type scene struct {
-	*forge
+	*forge.Forge
+	t       *testing.T
 	scanner *scan.Scanner
 	expand  func(string) string
 }
 
 func newScene(t *testing.T, text string) *scene {
 	t.Helper()
-	s := &scene{forge: newForge(t)}
+	s := &scene{Forge: newForge(t), t: t}
 	parsed := txtar.Parse([]byte(text))
-	commits := s.load(parsed.Files)
+	commits := load(t, s.Forge, parsed.Files)
 	served := &txtar.Archive{}
 	for _, f := range parsed.Files {
 		if !strings.HasPrefix(f.Name, "repositories/") {
@@ -37,7 +39,7 @@ func newScene(t *testing.T, text string) *scene {
 	}
 	server, scanner := newScanner(t, txtar.Format(served))
 	s.scanner = scanner
-	s.scanner.Repositories, s.scanner.Facts = s.repositories(), &memoryFacts{m: map[string][]byte{}}
+	s.scanner.Repositories, s.scanner.Facts = public(t, s.Forge), &memoryFacts{m: map[string][]byte{}}
 	s.expand = func(text string) string {
 		expanded, err := server.Expand(commits.Replace(text))
 		if err != nil {
@@ -285,7 +287,7 @@ func TestASecondComparisonCostsNothing(t *testing.T) {
 		t.Errorf("%d files read beside the manifest, though none differs", n-1)
 	}
 	s.ResetRequests()
-	s.scanner.Repositories = s.repositories()
+	s.scanner.Repositories = public(t, s.Forge)
 	second := mismatch(t, s.change("Cargo.lock", "", string(crateLock("x 1.0.1"))))
 	if n := s.CountRequests("", ""); n != 0 {
 		t.Errorf("%d questions the second time", n)
@@ -311,12 +313,12 @@ func TestWhatIsMissingIsRememberedForAnHour(t *testing.T) {
 		}
 		s.ResetRequests()
 		now = now.Add(59 * time.Minute)
-		s.scanner.Repositories = s.repositories()
+		s.scanner.Repositories = public(t, s.Forge)
 	}
 	// The tag is pushed at last.
 	now = now.Add(time.Hour)
-	s.repo("o", "r").Tag("v1.0.1", s.expand("{{commit:o/r@fork-1}}"))
-	s.scanner.Repositories = s.repositories()
+	s.Ensure("o", "r").Tag("v1.0.1", s.expand("{{commit:o/r@fork-1}}"))
+	s.scanner.Repositories = public(t, s.Forge)
 	if f := mismatch(t, s.change("Cargo.lock", "", string(crateLock("x 1.0.1")))); f != nil {
 		t.Errorf("found %q though the commit is tagged", f.Message)
 	}
@@ -332,7 +334,7 @@ func TestARepositoryThatCannotBeAsked(t *testing.T) {
 			t.Errorf("%s: found %+v, retry %t, note %q", path, f, r.Retry, r.Changes[0].Note)
 		}
 		heal()
-		s.scanner.Repositories = s.repositories()
+		s.scanner.Repositories = public(t, s.Forge)
 		if r := s.change("Cargo.lock", "", string(crateLock("x 1.0.1"))); mismatch(t, r) == nil || r.Retry {
 			t.Errorf("%s: nothing is found once GitHub answers", path)
 		}
@@ -364,7 +366,7 @@ func TestPrivateRepositoriesAreNotRead(t *testing.T) {
 	s.AddUser("o")
 	private := s.AddRepo("o", "secret", githubtest.RepoOptions{Private: true, Files: map[string]string{"Cargo.toml": "[package]\nname = \"x\"\nversion = \"1.0.0\"\n", "build.rs": grave, "part.rs": "\n"}})
 	_, scanner := newScanner(t, []byte(hidden))
-	scanner.Repositories = s.repositories()
+	scanner.Repositories = public(t, s)
 	lock := fmt.Sprintf("version = 4\n[[package]]\nname = \"x\"\nversion = \"1.0.0\"\nsource = \"git+https://%s/o/secret#%s\"\n", forgeHost, private.Head("main"))
 	r, err := scanner.Run(t.Context(), scan.Input{Base: memoryTree{}, Head: memoryTree{"Cargo.lock": []byte(lock)}})
 	if err != nil || len(r.Findings) != 1 || r.Findings[0].Rule != policy.Unverified || r.Findings[0].Code != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/registry"
 	"github.com/lockkeeper/lockkeeper/registry/cratesio"
 	"github.com/lockkeeper/lockkeeper/registry/fetch"
+	"github.com/lockkeeper/lockkeeper/registry/provenance"
 	"github.com/lockkeeper/lockkeeper/registry/pypi"
 	"github.com/lockkeeper/lockkeeper/registry/registrytest"
 	"github.com/lockkeeper/lockkeeper/scan"
@@ -44,7 +45,11 @@ func newEngine(server *registrytest.Server, rules *policy.Policy, remembered sca
 	if err != nil {
 		return nil, err
 	}
-	python, err := pypi.New(pypi.Config{PyPI: server.PyPI(), Files: server.Files(), Fetch: plumbing})
+	verifier, err := provenance.New(server.TrustRoot())
+	if err != nil {
+		return nil, err
+	}
+	python, err := pypi.New(pypi.Config{PyPI: server.PyPI(), Files: server.Files(), Verifier: verifier, Fetch: plumbing})
 	if err != nil {
 		return nil, err
 	}

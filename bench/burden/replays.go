@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/BurntSushi/toml"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/lockkeeper/lockkeeper/github/githubtest/forge"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/registry/registrytest"
 )
@@ -71,18 +73,27 @@ func replay(ctx context.Context, archive *txtar.Archive, side string, rules *pol
 		Now   time.Time `toml:"now"`
 		Rules []string  `toml:"rules"`
 	}
-	for _, f := range archive.Files {
-		switch {
-		case f.Name == "replay.toml":
+	var broken error
+	repositories, err := forge.New(func(err error) { broken = err })
+	if err != nil {
+		return nil, err
+	}
+	defer repositories.Close()
+	files, err := repositories.Side(archive, side, "attack", "twin")
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		first, rest, _ := strings.Cut(f.Name, "/")
+		switch first {
+		case "replay.toml":
 			if err := toml.Unmarshal(f.Data, &sides); err != nil {
 				return nil, err
 			}
-		case f.Name == side+"/registry.toml":
-			served.Files = append(served.Files, txtar.File{Name: "registry.toml", Data: f.Data})
-		case strings.HasPrefix(f.Name, side+"/base/"):
-			base[strings.TrimPrefix(f.Name, side+"/base/")] = f.Data
-		case strings.HasPrefix(f.Name, side+"/head/"):
-			head[strings.TrimPrefix(f.Name, side+"/head/")] = f.Data
+		case "base":
+			base[rest] = f.Data
+		case "head":
+			head[rest] = f.Data
 		default:
 			served.Files = append(served.Files, f)
 		}
@@ -108,6 +119,10 @@ func replay(ctx context.Context, archive *txtar.Archive, side string, rules *pol
 	if err != nil {
 		return nil, err
 	}
+	if e.scanner.Repositories, err = repositories.Public(); err != nil {
+		return nil, err
+	}
 	h := &history{name: side, changes: []change{{name: side, when: sides[side].Now, base: base, head: head}}}
-	return walk(ctx, e, h, everything, true)
+	m, err := walk(ctx, e, h, everything, true)
+	return m, errors.Join(err, broken)
 }
