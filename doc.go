@@ -23,7 +23,8 @@
 //     never run.
 //   - buildcode, with buildcode/rust and buildcode/python, finds in an archive
 //     the code that runs while the package is built or installed, and what that
-//     code is able to do.
+//     code is able to do. buildcode/script reads the scripts of both: shell,
+//     make, CMake, Meson, m4.
 //   - allowlist reads what owners accepted, and edits it without disturbing
 //     what they wrote.
 //   - policy holds the owners' rules and decides: a pure function from findings,

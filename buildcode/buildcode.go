@@ -1,7 +1,8 @@
 // Package buildcode describes the code of a package that runs while the package
 // is built or installed, or when an interpreter merely starts: which files it
 // consists of, what it is able to do, and how two releases differ in it.
-// buildcode/rust and buildcode/python find it in an archive.
+// buildcode/rust and buildcode/python find it in an archive; buildcode/script reads
+// the scripts among it for both.
 //
 // Analysis is lexical with name resolution and over-approximates. What cannot be
 // decided is Unanalysed, never nothing. No code of a package is ever run.
