@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/lockkeeper/lockkeeper/buildcode"
+	"github.com/lockkeeper/lockkeeper/buildcode/script"
 )
 
 // finish runs the program and looks at what it starts.
@@ -19,6 +20,7 @@ func (p *program) finish() {
 			p.script(p.other[i])
 		}
 		p.readScripts()
+		p.analyseScripts()
 		// A script may have started Python files, and those scripts again.
 		if p.c.ctx.Err() != nil || !slices.ContainsFunc(p.order, func(m *module) bool { return m.dirty }) {
 			break
@@ -117,13 +119,18 @@ func (p *program) executables() {
 	}
 }
 
-// script adds a file that some program reads, and looks at what it says.
+// script adds a file that some program reads. What it says is for buildcode/script
+// to tell, apart from Rust.
 func (p *program) script(file string) {
 	real, _ := p.c.resolve(file)
 	if p.scripts[real] {
 		return
 	}
 	p.scripts[real] = true
+	if script.Reads(real) && path.Ext(real) != ".wrap" {
+		p.scriptRoots = append(p.scriptRoots, real)
+		return
+	}
 	data := p.c.take(file)
 	if data == nil {
 		return
@@ -136,243 +143,79 @@ func (p *program) script(file string) {
 	if !utf8.Valid(data) {
 		text = latin1(data)
 	}
+	if path.Ext(file) == ".rs" {
+		p.inScript(file, text, func(e *evaluator) { e.rust(text) })
+	}
+}
+
+// inScript evaluates something that stands in a file which is not Python.
+func (p *program) inScript(file, text string, do func(*evaluator)) {
 	e := &evaluator{p: p, mod: &module{path: file, src: strings.Split(text, "\n"), inlined: make(map[string][]logicalLine)}}
 	e.mod.scope = p.newScope("@"+file+":", e.mod, nil)
 	e.scope = e.mod.scope
 	was := p.emit
 	p.emit = true
-	defer func() { p.emit = was }()
-	switch base := path.Base(file); {
-	case base == "CMakeLists.txt" || path.Ext(base) == ".cmake":
-		e.cmake(text)
-	case base == "meson.build":
-		e.meson(text)
-	case strings.HasPrefix(text, "#!") && strings.Contains(strings.SplitN(text, "\n", 2)[0], "python"):
-		p.enter(file)
-	case path.Ext(base) == ".rs":
-		e.rust(text)
-	case path.Ext(base) == ".wrap" || path.Ext(base) == ".toml":
-	default:
-		e.shellScript()
-	}
+	do(e)
+	p.emit = was
 }
 
-// shellScript looks for what fetches or decodes; a script's other programs are
-// too many to be told.
-func (e *evaluator) shellScript() {
-	lines := e.mod.src
-	for i := 0; i < len(lines); i++ {
-		from, text := i+1, lines[i]
-		for strings.HasSuffix(text, `\`) && i+1 < len(lines) {
-			i++
-			text = text[:len(text)-1] + " " + lines[i]
-		}
-		text = strings.TrimLeft(text, "\t @-+") // as Makefile recipes begin
-		if text == "" || text[0] == '#' {
-			continue
-		}
-		if homeMarks.MatchString(text) && !strings.Contains(text, "$HOME") {
-			e.use(buildcode.Home, from)
-		}
-		if strings.Contains(text, "/dev/tcp/") {
-			e.use(buildcode.Network, from)
-		}
-		for _, words := range shellCommands(text) {
-			e.scriptCommand(words, from, 0)
-		}
-	}
+// scriptFiles is the archive as buildcode/script sees it.
+type scriptFiles struct {
+	c    *collector
+	base map[string][]string
+	data map[string][]byte
 }
 
-// scriptTools fetch; a script that names one as a command is reported.
-var scriptTools = set(`curl wget nc ncat netcat telnet ssh scp sftp ftp rsync socat aria2c lynx pip npm npx powershell pwsh`)
-
-func (e *evaluator) scriptCommand(words []string, line, depth int) {
-	for len(words) > 0 && (assignment.MatchString(words[0]) || shellKeywords[words[0]]) {
-		words = words[1:]
+func (p *program) scriptPackage() *scriptFiles {
+	if p.files == nil {
+		p.files = &scriptFiles{c: p.c, base: make(map[string][]string), data: make(map[string][]byte)}
+		for _, f := range p.c.a.Files() {
+			base := path.Base(f.Path)
+			p.files.base[base] = append(p.files.base[base], f.Path)
+		}
 	}
-	if len(words) == 0 || depth > maxShellDepth {
+	return p.files
+}
+
+func (f *scriptFiles) Has(name string) bool { return f.c.has(name) }
+
+func (f *scriptFiles) Named(base string) []string { return f.base[base] }
+
+func (f *scriptFiles) Read(name string) []byte {
+	data, found := f.data[name]
+	if !found {
+		data = f.c.take(name)
+		f.data[name] = data
+	}
+	return data
+}
+
+// analyseScripts reads the scripts that something runs, and follows the Python
+// that they start.
+func (p *program) analyseScripts() {
+	if len(p.scriptRoots) == p.scriptsRead {
 		return
 	}
-	name := programName(words[0])
-	switch {
-	case wrappers[name]:
-		args := words[1:]
-		for len(args) > 0 && strings.HasPrefix(args[0], "-") {
-			args = args[1:]
-		}
-		e.scriptCommand(args, line, depth+1)
-	case scriptTools[name] && !(name == "pip" && !slices.ContainsFunc(words[1:], fetches)), name == "git" && slices.ContainsFunc(words[1:], fetches):
-		e.use(buildcode.Network, line)
-		e.use(buildcode.Run(name), line)
-	case decodes(name, words[1:]):
-		e.use(buildcode.Decode, line)
-	case shells[name] && len(words) == 1: // "| sh"
-		e.use(buildcode.Run(name), line)
-	case name == "python" && buildFileReaders(e.mod.path) == nil:
-		e.interpreter(words[1:], line)
-	}
-	if buildFileReaders(e.mod.path) != nil {
-		return // most of a makefile's rules are for other occasions
-	}
-	for _, w := range words {
-		if file, inside := insidePath(w); inside && strings.ContainsAny(w, "/.") && e.p.c.has(file) {
-			e.p.start(file)
-		}
-	}
+	p.scriptsRead = len(p.scriptRoots)
+	p.scriptResult(script.Analyse(p.c.ctx, p.scriptPackage(), p.scriptRoots))
 }
 
-// cmakeCommand is one command invocation of a CMake file.
-type cmakeCommand struct {
-	name string // in lower case
-	args []string
-	line int
-}
-
-var cmakeFetches = set(`fetchcontent_declare fetchcontent_makeavailable fetchcontent_populate externalproject_add externaldata_add_test externaldata_expand_arguments cpmaddpackage cpmfindpackage hunter_add_package ctest_submit git_submodule`)
-
-// cmakeWords end the words of a COMMAND.
-var cmakeWords = set(`COMMAND WORKING_DIRECTORY RESULT_VARIABLE RESULTS_VARIABLE OUTPUT_VARIABLE ERROR_VARIABLE OUTPUT_QUIET ERROR_QUIET OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_STRIP_TRAILING_WHITESPACE
-	TIMEOUT INPUT_FILE OUTPUT_FILE ERROR_FILE COMMAND_ECHO ENCODING COMMAND_ERROR_IS_FATAL ECHO_OUTPUT_VARIABLE ECHO_ERROR_VARIABLE DEPENDS BYPRODUCTS COMMENT VERBATIM USES_TERMINAL MAIN_DEPENDENCY DEPFILE
-	COMMAND_EXPAND_LISTS JOB_POOL IMPLICIT_DEPENDS APPEND OUTPUT PRE_BUILD PRE_LINK POST_BUILD TARGET SOURCES`)
-
-var cmakeVariable = regexp.MustCompile(`\$(?:ENV|CACHE)?\{[^}]*\}|\$<[^>]*>`)
-
-var cmakeEnv = regexp.MustCompile(`\$ENV\{([^}]*)\}`)
-
-func (e *evaluator) cmake(text string) {
-	commands, err := parseCMake(text)
-	if err != nil {
-		e.p.c.use(buildcode.Unanalysed, e.mod.path, 0, err.Error())
+func (p *program) scriptResult(r script.Result) {
+	for _, u := range r.Uses {
+		p.c.use(u.Capability, u.Path, u.Line, u.Text)
 	}
-	targets := make(map[string]bool)
-	for _, c := range commands {
-		if (c.name == "add_executable" || c.name == "add_library") && len(c.args) > 0 {
-			targets[c.args[0]] = true
-		}
+	for _, file := range r.Files {
+		p.scripts[file] = true
 	}
-	for _, c := range commands {
-		for _, a := range c.args {
-			for _, m := range cmakeEnv.FindAllStringSubmatch(a, -1) {
-				e.environment(strValue(m[1]), c.line)
-			}
-			if homeMarks.MatchString(strings.ReplaceAll(a, "$ENV", "")) {
-				e.use(buildcode.Home, c.line)
-			}
-		}
-		switch {
-		case c.name == "file" && len(c.args) > 0 && (c.args[0] == "DOWNLOAD" || c.args[0] == "UPLOAD"), cmakeFetches[c.name]:
-			e.use(buildcode.Network, c.line)
-		case c.name == "add_subdirectory" && len(c.args) > 0:
-			e.reach(path.Join(e.cmakeWord(c.args[0]), "CMakeLists.txt"), "CMakeLists.txt")
-		case c.name == "include" && len(c.args) > 0:
-			e.cmakeInclude(e.cmakeWord(c.args[0]))
-		case c.name == "find_package" && len(c.args) > 0:
-			e.cmakeInclude("Find" + c.args[0])
-		case c.name == "cmake_language" && len(c.args) > 0 && (c.args[0] == "EVAL" || c.args[0] == "CALL"):
-			e.use(buildcode.LoadCode, c.line)
-		case c.name == "execute_process" || c.name == "add_custom_command" || c.name == "add_custom_target" || c.name == "exec_program":
-			e.cmakeRun(c, targets)
-		}
+	for _, file := range r.Starts {
+		p.start(file)
 	}
-}
-
-// reach adds a build file that another names, relative to its directory or to the
-// root. If the name is not known, all files called base are reached.
-func (e *evaluator) reach(name, base string) {
-	if !strings.Contains(name, hole) {
-		for _, file := range []string{path.Join(path.Dir(e.mod.path), name), path.Clean(name)} {
-			if e.p.c.has(file) {
-				e.p.start(file)
-				return
-			}
-		}
-		return
+	for _, code := range r.Python {
+		p.inScript(code.Path, "", func(e *evaluator) { e.code(value{strs: []string{code.Text}}, code.Line, buildcode.LoadCode) })
 	}
-	if !e.p.once("all " + base) {
-		return
+	for _, module := range r.Modules {
+		p.inScript(module.Path, "", func(e *evaluator) { e.runModule(module.Text, nil, module.Line) })
 	}
-	for _, f := range e.p.c.a.Files() {
-		if path.Base(f.Path) == base {
-			e.p.start(f.Path)
-		}
-	}
-}
-
-// cmakeInclude reaches a file, or a module that is found by its name in some
-// directory of CMAKE_MODULE_PATH.
-func (e *evaluator) cmakeInclude(name string) {
-	if !e.p.once("include " + name) {
-		return
-	}
-	known := strings.TrimSuffix(path.Base(name), ".cmake")
-	for _, file := range append(e.p.c.names[known], e.p.c.names[path.Base(name)]...) {
-		if ext := path.Ext(file); ext == ".cmake" || ext == ".txt" {
-			e.p.start(file)
-		}
-	}
-	if !strings.Contains(known, hole) || !e.p.once("include any") {
-		return
-	}
-	for _, f := range e.p.c.a.Files() {
-		if path.Ext(f.Path) == ".cmake" {
-			e.p.start(f.Path)
-		}
-	}
-}
-
-func (e *evaluator) cmakeRun(c cmakeCommand, targets map[string]bool) {
-	args := c.args
-	if c.name == "exec_program" {
-		args = append([]string{"COMMAND"}, args...)
-	}
-	for i := 0; i < len(args); i++ {
-		if args[i] != "COMMAND" && args[i] != "ARGS" {
-			continue
-		}
-		var words []string
-		built := i+1 < len(args) && strings.HasPrefix(args[i+1], "$<") // what the build made itself
-		for i++; i < len(args) && !cmakeWords[args[i]]; i++ {
-			words = append(words, e.cmakeWord(args[i]))
-		}
-		i--
-		if len(words) == 0 || targets[words[0]] || built {
-			continue
-		}
-		e.command(words, c.line, 0)
-	}
-}
-
-// cmakeWord replaces what variables are known by their names.
-func (e *evaluator) cmakeWord(w string) string {
-	dir := path.Dir(e.mod.path)
-	for _, v := range []string{"${CMAKE_CURRENT_SOURCE_DIR}", "${CMAKE_CURRENT_LIST_DIR}"} {
-		w = strings.ReplaceAll(w, v, path.Join(".", dir))
-	}
-	for _, v := range []string{"${CMAKE_SOURCE_DIR}", "${PROJECT_SOURCE_DIR}", "${CMAKE_HOME_DIRECTORY}"} {
-		w = strings.ReplaceAll(w, v, ".")
-	}
-	name, found := strings.CutPrefix(w, "${")
-	name, closed := strings.CutSuffix(name, "}")
-	if !found || !closed {
-		return cmakeVariable.ReplaceAllString(w, hole)
-	}
-	switch upper := strings.ToUpper(name); {
-	case strings.Contains(upper, "PYTHON") && strings.HasSuffix(upper, "EXECUTABLE"), upper == "PYTHON":
-		return "python"
-	case upper == "CMAKE_COMMAND" || upper == "CMAKE_CTEST_COMMAND":
-		return "cmake"
-	case upper == "CMAKE_C_COMPILER" || upper == "CMAKE_ASM_COMPILER":
-		return "cc"
-	case upper == "CMAKE_CXX_COMPILER":
-		return "c++"
-	case upper == "CMAKE_AR" || upper == "CMAKE_RANLIB" || upper == "CMAKE_LINKER":
-		return "ar"
-	case upper == "CMAKE_MAKE_PROGRAM":
-		return "make"
-	case strings.HasSuffix(upper, "_EXECUTABLE"):
-		return strings.ToLower(strings.TrimSuffix(upper, "_EXECUTABLE"))
-	}
-	return hole
 }
 
 // cargoFile reports whether cargo reads p by its name before any crate is built.

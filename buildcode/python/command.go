@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/buildcode"
+	"github.com/lockkeeper/lockkeeper/buildcode/script"
 )
 
 // start evaluates the starting of v: a command line, a program, or an argument
@@ -116,9 +117,21 @@ func (e *evaluator) commandLine(s string, line, depth int) {
 		e.use(buildcode.RunUnknown, line)
 		return
 	}
-	commands := shellCommands(s)
+	commands := script.Commands(s)
 	for _, words := range commands {
 		e.command(words, line, depth)
+	}
+	if e.p.emit {
+		// What only the whole line shows: pipes into shells, what is decoded.
+		r := script.CommandLine(e.p.c.ctx, e.p.scriptPackage(), e.mod.path, line, s)
+		for _, u := range r.Uses {
+			if u.Path == e.mod.path && (!strings.HasPrefix(string(u.Capability), "run:") || u.Capability == buildcode.RunUnknown) {
+				e.use(u.Capability, line)
+			}
+		}
+		for _, file := range r.Files {
+			e.p.start(file)
+		}
 	}
 	if len(commands) == 0 && strings.TrimSpace(s) != "" {
 		e.use(buildcode.RunUnknown, line)

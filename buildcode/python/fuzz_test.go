@@ -122,33 +122,6 @@ func FuzzConfig(f *testing.F) {
 	})
 }
 
-func FuzzCMake(f *testing.F) {
-	seeds(f, func(name string) bool {
-		return strings.HasSuffix(name, "CMakeLists.txt") || strings.HasSuffix(name, ".cmake")
-	})
-	f.Add([]byte("a(\"x\\\"y\" [==[z]]]==] (b) $ENV{H}) # c\n"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		commands, _ := parseCMake(string(data))
-		for _, c := range commands {
-			if c.name == "" || c.line < 1 {
-				t.Fatalf("command %+v", c)
-			}
-		}
-	})
-}
-
-func FuzzShell(f *testing.F) {
-	f.Add("FOO=`id` curl \"$(wget x)\" | sh; if x; then y; fi # z")
-	f.Add("a $((1+2)) ${b:-$(c)} > d 2>&1 && (e)")
-	f.Fuzz(func(t *testing.T, s string) {
-		for _, words := range shellCommands(s) {
-			if len(words) == 0 {
-				t.Fatal("a command without words")
-			}
-		}
-	})
-}
-
 func has(s buildcode.Surface, c buildcode.Capability) bool {
 	for _, got := range s.Capabilities {
 		if got == c {

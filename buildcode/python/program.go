@@ -28,10 +28,10 @@ type program struct {
 	added         bool            // a module or root appeared in this pass
 	work          int             // logical lines evaluated
 	all           bool            // any function may be called
-	// mesonPrograms and mesonTexts are what variables of Meson hold.
-	mesonPrograms map[string]string
-	reached       map[string]bool // what build files named, once each
-	mesonTexts    map[string][]string
+	// scriptRoots are scripts that something runs, of which scriptsRead were read.
+	scriptRoots []string
+	scriptsRead int
+	files       *scriptFiles
 }
 
 // module is one Python file, or code in a string.
@@ -93,7 +93,6 @@ func newProgram(c *collector, roots ...string) *program {
 	return &program{
 		c: c, roots: roots, modules: make(map[string]*module), scopes: make(map[string]*scope),
 		methods: make(map[string][]*scope), escaped: make(map[string]int), attrs: make(map[string]*cell), imports: make(map[string]bool), scripts: make(map[string]bool),
-		mesonPrograms: make(map[string]string), reached: make(map[string]bool), mesonTexts: make(map[string][]string),
 	}
 }
 
@@ -384,16 +383,6 @@ func (p *program) native(file string) value {
 	p.c.add(file)
 	p.c.use(buildcode.EmbeddedBinary, file, 0, "a compiled module is imported")
 	return anything
-}
-
-// once reports whether key was not asked about before, so that hostile build files
-// cannot make every line search the whole archive.
-func (p *program) once(key string) bool {
-	if p.reached[key] {
-		return false
-	}
-	p.reached[key] = true
-	return true
 }
 
 // start follows a file of the archive that is run as a program.
