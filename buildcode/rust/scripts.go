@@ -57,6 +57,7 @@ func (b *builder) scripts() {
 			b.paths[f.Path] = true
 		}
 	}
+	b.readScripts(b.started())
 }
 
 // toolSettings matches settings of cargo that name what it starts.
