@@ -213,6 +213,9 @@ func (e *evaluator) attributeOfLocal(p, name string) value {
 		return join(out, c.read(e.mod))
 	}
 	m.scope.waiting(name).read(e.mod)
+	if s := e.p.scopes[m.scope.id+"__getattr__"]; s != nil { // PEP 562
+		out = join(out, e.callScope(s, []argument{{v: strValue(name)}}, 0))
+	}
 	for _, star := range m.stars {
 		if star != p && e.depth < maxExpression {
 			e.depth++

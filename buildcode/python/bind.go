@@ -154,7 +154,34 @@ func (e *evaluator) storeAttr(base value, name string, v value, line int) {
 			s.cell(name).add(v)
 		}
 	}
+	if base.unknown || slices.ContainsFunc(base.paths, func(p string) bool { return !strings.HasPrefix(p, "@") }) {
+		// What is not of the archive may call it: distutils.cmd.Command.run = run.
+		e.escape(v, line)
+	}
+	if name == "__code__" {
+		e.use(buildcode.LoadCode, line)
+	}
 	e.p.attr(name).add(v)
+}
+
+// setEnvironment says that variables of the environment get a value that
+// programs started later go by.
+func (e *evaluator) setEnvironment(names, v value, line int) {
+	for _, name := range names.strs {
+		switch {
+		case loaderEnv[name]:
+			e.use(buildcode.LoadCode, line)
+		case name == moduleEnv:
+			if _, all := v.literals(); all {
+				e.searchPath(v, line)
+			}
+		case programVariables[name] != "":
+			// A compiler of the package's own is a program that it starts.
+			for _, s := range v.strs {
+				e.commandLine(s, line, 0)
+			}
+		}
+	}
 }
 
 // storeItem is "base[index] = v".
@@ -162,11 +189,7 @@ func (e *evaluator) storeItem(base value, baseTokens []token, index, v value, li
 	for _, p := range base.paths {
 		switch p {
 		case "os.environ", "os.environb":
-			for _, name := range index.strs {
-				if loaderEnv[name] {
-					e.use(buildcode.LoadCode, line)
-				}
-			}
+			e.setEnvironment(index, v, line)
 			return
 		case "globals()":
 			if names, all := index.literals(); all {

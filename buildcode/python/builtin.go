@@ -30,6 +30,9 @@ func (e *evaluator) builtin(p string, receiver value, args []argument, line int)
 	case "sys.modules.get", "sys.modules.pop", "sys.modules.setdefault", "sys.modules.__getitem__":
 		return join(e.modulesItem(first(args, 0), line), first(args, 1)), true
 	case "os.environ.get", "os.getenv", "os.environ.pop", "os.environ.setdefault", "os.environb.get", "os.getenvb", "os.environ.__getitem__":
+		if p == "os.environ.setdefault" {
+			e.setEnvironment(first(args, 0), first(args, 1), line)
+		}
 		return join(e.environment(first(args, 0, "key"), line), first(args, 1, "default")), true
 	case "os.environ.copy", "os.environ.items", "os.environ.values", "os.environb.items":
 		e.use(buildcode.ReadEnv, line)
@@ -38,13 +41,24 @@ func (e *evaluator) builtin(p string, receiver value, args []argument, line int)
 		for _, a := range args { // expandvars
 			return e.environmentIn(a.v, line), true
 		}
-	case "os.environ.keys", "os.environ.update", "os.putenv", "os.unsetenv":
+	case "os.putenv", "os.environ.__setitem__":
+		e.setEnvironment(first(args, 0), first(args, 1), line)
+		return anything, true
+	case "os.environ.keys", "os.unsetenv":
+		return anything, true
+	case "os.environ.update":
+		e.namesLoader(args, line)
 		return anything, true
 	case "sys.path.insert":
 		e.searchPath(first(args, 1), line)
 		return anything, true
-	case "sys.path.append", "site.addsitedir":
+	case "sys.path.append":
 		e.searchPath(first(args, 0), line)
+		return anything, true
+	case "site.addsitedir":
+		dirs := first(args, 0, "sitedir")
+		e.searchPath(dirs, line)
+		e.siteDir(dirs, line)
 		return anything, true
 	case "sys.path.extend":
 		e.searchPath(first(args, 0).elements(0), line)
@@ -78,6 +92,16 @@ func (e *evaluator) builtin(p string, receiver value, args []argument, line int)
 		return v, true
 	}
 	return e.pure(p, args, line)
+}
+
+// namesLoader looks for variables that make programs load code among the keywords
+// and keys of arguments.
+func (e *evaluator) namesLoader(args []argument, line int) {
+	for _, a := range args {
+		if loaderEnv[a.name] || slices.ContainsFunc(a.toks, func(t token) bool { return loaderEnv[t.text] }) {
+			e.use(buildcode.LoadCode, line)
+		}
+	}
 }
 
 // vars is the dictionary of a module, or of the scope.
@@ -126,12 +150,40 @@ func (e *evaluator) searchPath(v value, line int) {
 	for _, text := range texts {
 		if dir, inside := insidePath(text); inside || text == "" {
 			e.p.addRoot(dir)
+			e.zipped(dir, line)
 		} else {
 			e.use(buildcode.LoadCode, line)
 		}
 	}
 	if onlyPath := len(v.paths) > 0 && len(v.strs) == 0 && !v.unknown; !all && len(texts) < len(v.strs) || v.unknown && !onlyPath && v.list == nil {
 		e.use(buildcode.Unanalysed, line)
+	}
+}
+
+// zipped: modules are found in zip files too, "deps.zip" or "deps.zip/lib".
+func (e *evaluator) zipped(dir string, line int) {
+	for ; dir != "." && dir != ""; dir = path.Dir(dir) {
+		if e.p.c.has(dir) {
+			e.p.c.add(dir)
+			e.use(buildcode.Unanalysed, line)
+			return
+		}
+	}
+}
+
+// siteDir executes the .pth files of directories, as site.addsitedir does.
+func (e *evaluator) siteDir(dirs value, line int) {
+	texts, all := dirs.literals()
+	for _, text := range texts {
+		dir, _ := insidePath(text)
+		for _, f := range e.p.c.a.Files() {
+			if path.Ext(f.Path) == ".pth" && path.Dir(f.Path) == path.Clean(dir) && e.p.modules[f.Path] == nil {
+				e.p.pathFile(f.Path)
+			}
+		}
+	}
+	if !all {
+		e.use(buildcode.LoadCode, line)
 	}
 }
 
@@ -248,12 +300,30 @@ func (e *evaluator) touch(file value, write bool, line int) {
 		_, inside := insidePath(prefix)
 		switch {
 		case clean == "/dev/null" || clean == "nul" || clean == "/dev/stdout" || clean == "/dev/stderr":
-		case write && starts, write && !inside && prefix != "":
+		case strings.HasPrefix(clean, "/proc/"):
+			e.process(path.Base(clean), write, line)
+		case write && starts:
+			// Every interpreter started later runs it.
+			e.use(buildcode.WriteFiles, line)
+			e.use(buildcode.LoadCode, line)
+		case write && !inside && prefix != "":
 			e.use(buildcode.WriteFiles, line)
 		case !inside && prefix != "":
 			e.use(buildcode.ReadFiles, line)
 		}
 	}
+}
+
+// process is access to a file below /proc: the memory and environment of a
+// process are files there, and its open files.
+func (e *evaluator) process(name string, write bool, line int) {
+	switch {
+	case name == "environ":
+		e.use(buildcode.ReadEnv, line)
+	case name == "mem" || write:
+		e.use(buildcode.LoadCode, line)
+	}
+	e.use(buildcode.ReadFiles, line)
 }
 
 // pure evaluates functions that only compute, on strings and lists.
@@ -316,6 +386,10 @@ func (e *evaluator) pure(p string, args []argument, line int) (value, bool) {
 		}
 		e.escapeArguments(args[1:], line)
 		return args[0].v, true
+	case "functools.reduce":
+		return e.reduce(args, line), true
+	case "operator.attrgetter", "operator.itemgetter", "operator.methodcaller":
+		return e.getter(p, args, line), true
 	case "functools.wraps":
 		e.escapeArguments(args, line)
 		return anything, true

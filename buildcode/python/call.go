@@ -81,6 +81,9 @@ func (e *evaluator) callPath(p string, receiver value, args []argument, line int
 	if base, found := strings.CutPrefix(p, boundGetattr); found {
 		return e.getattr(append([]argument{{v: pathValue(base)}}, args...), line), true
 	}
+	if v, ok := e.callGetter(p, args, line); ok {
+		return v, true
+	}
 	if benignTakers[p] {
 		return anything, true
 	}
@@ -107,6 +110,9 @@ func (e *evaluator) callPath(p string, receiver value, args []argument, line int
 // setupFunctions are the ways to setuptools' setup().
 var setupFunctions = set(`setuptools.setup distutils.core.setup setuptools._distutils.core.setup numpy.distutils.core.setup skbuild.setup ?.setup`)
 
+// fetchingCommands are commands of setup.py that reach for the network.
+var fetchingCommands = set(`easy_install develop upload register upload_docs test`)
+
 // setup reads the arguments of setup() that make more happen than packing.
 func (e *evaluator) setup(args []argument, line int) {
 	for _, a := range args {
@@ -114,6 +120,18 @@ func (e *evaluator) setup(args []argument, line int) {
 			e.use(buildcode.Compile, line)
 		}
 		switch a.name {
+		case "script_args":
+			for _, s := range join(value{strs: a.v.strs}, a.v.elements(1)).strs {
+				if fetchingCommands[s] {
+					e.use(buildcode.Network, line)
+				}
+			}
+		case "dependency_links":
+			// Where setuptools looks for what setup_requires asks for
+			// (setuptools/installer.py, fetch_build_egg).
+			if a.v.list == nil || !a.v.list.exact || len(a.v.list.items) > 0 {
+				e.use(buildcode.Network, line)
+			}
 		case "setup_requires":
 			names := join(value{strs: a.v.strs}, a.v.elements(1))
 			for _, s := range names.strs {
@@ -138,6 +156,11 @@ func (e *evaluator) act(eff effect, p, entry string, args []argument, line int) 
 		e.start(first(args, 0, "cmd", "command"), true, line)
 	case commandArg:
 		shell := given(args, "shell")
+		for _, a := range args {
+			if a.name == "env" {
+				e.namesLoader([]argument{a}, line)
+			}
+		}
 		e.start(first(args, 0, "args", "cmd", "argv", "command"), shell, line)
 		if program := first(args, 2, "executable"); !program.empty() && given(args, "executable") {
 			e.start(program, false, line)
@@ -160,6 +183,12 @@ func (e *evaluator) act(eff effect, p, entry string, args []argument, line int) 
 		}
 		return e.codeFile(first(args, i, "path", "location", "pathname", "path_name", "filename"), line)
 	case importArg:
+		if strings.HasSuffix(entry, ".run_module") {
+			names, _ := first(args, 0, "mod_name").literals()
+			for _, name := range names {
+				e.runModule(name, nil, line)
+			}
+		}
 		return e.dynamicImport(first(args, 0, "name", "mod_name", "path"), args, line)
 	}
 	for _, a := range args {

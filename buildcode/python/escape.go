@@ -42,6 +42,12 @@ func (e *evaluator) escapePath(p string, line int) {
 		return
 	case p == "builtins.open":
 		return
+	case p == "builtins.getattr" || p == "operator.attrgetter" || p == "operator.methodcaller":
+		// map(getattr, ...) reaches whatever it is handed.
+		e.use(buildcode.Unanalysed, line)
+		return
+	case strings.HasPrefix(p, boundGetter):
+		return
 	}
 	e.named(p, line)
 }

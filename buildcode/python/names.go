@@ -42,31 +42,44 @@ var effects = buildEffects(map[effect]string{
 		posix.execv posix.execve posix.posix_spawn posix.posix_spawnp nt.execv nt.execve nt.startfile asyncio.create_subprocess_exec pexpect.spawn
 		?.execl ?.execle ?.execlp ?.execlpe ?.execv ?.execve ?.execvp ?.execvpe ?.posix_spawn ?.posix_spawnp ?.startfile ?.create_subprocess_exec`,
 	{buildcode.RunUnknown, programArg1}: `os.spawnl os.spawnle os.spawnlp os.spawnlpe os.spawnv os.spawnve os.spawnvp os.spawnvpe nt.spawnv nt.spawnve
-		?.spawnl ?.spawnle ?.spawnlp ?.spawnlpe ?.spawnv ?.spawnve ?.spawnvp ?.spawnvpe`,
-	{buildcode.RunUnknown, nameIt}: `_posixsubprocess _winapi.CreateProcess _subprocess win32process win32api.ShellExecute win32com webbrowser
+		asyncio.subprocess_exec ?.subprocess_exec ?.subprocess_shell ?.spawnl ?.spawnle ?.spawnlp ?.spawnlpe ?.spawnv ?.spawnve ?.spawnvp ?.spawnvpe`,
+	// A process that runs Python code of the package, which speaks for itself.
+	{buildcode.Run("python"), nameIt}: `multiprocessing.Process multiprocessing.Pool multiprocessing.Manager multiprocessing.get_context multiprocessing.set_executable multiprocessing.pool.Pool
+		multiprocessing.process multiprocessing.context multiprocessing.spawn multiprocessing.popen_fork multiprocessing.popen_spawn_posix concurrent.futures.ProcessPoolExecutor concurrent.futures.process
+		venv.create venv.main venv.EnvBuilder ?.ProcessPoolExecutor`,
+	{buildcode.RunUnknown, nameIt}: `os.fork os.forkpty posix.fork posix.forkpty pty.fork ?.fork ?.forkpty _posixsubprocess _winapi.CreateProcess _subprocess win32process win32api.ShellExecute win32com webbrowser
 		?.fork_exec ?.CreateProcess ?.ShellExecute ?.ShellExecuteEx`,
 	{buildcode.Network, nameIt}: `socket _socket ssl _ssl socketserver SocketServer http.client http.server httplib httplib2 urllib.request urllib.urlopen
 		urllib.urlretrieve urllib.URLopener urllib.FancyURLopener urllib2 urllib3 requests requests_toolbelt httpx httpcore aiohttp ftplib smtplib smtpd poplib imaplib
 		telnetlib nntplib paramiko asyncssh websocket websockets wsproto xmlrpc xmlrpclib SimpleXMLRPCServer BaseHTTPServer dns dnslib pycurl wget twisted
 		tornado.httpclient tornado.simple_httpclient boto boto3 botocore grpc zmq scapy pysftp telegram discord slack_sdk
 		asyncio.open_connection asyncio.start_server asyncio.open_unix_connection multiprocessing.connection multiprocessing.managers setuptools.package_index
+		pip.main pip._internal.main pip._internal.cli pip._internal.commands pip._internal.network pip._internal.download pip.commands pip.download setuptools.command.easy_install setuptools.installer
+		logging.handlers.SocketHandler logging.handlers.DatagramHandler logging.handlers.SMTPHandler logging.handlers.HTTPHandler logging.handlers.SysLogHandler
+		urllib.robotparser wsgiref.simple_server asyncore asynchat fsspec requests_cache niquests treq curl_cffi mechanize tornado.tcpclient trio.open_tcp_stream anyio.connect_tcp
+		redis pymongo pika kafka psycopg2 pymysql ldap3 huggingface_hub gdown dulwich docker
 		ensurepip distutils.command.upload distutils.command.register six.moves.urllib.request
 		?.urlopen ?.urlretrieve ?.create_connection ?.create_server ?.open_connection ?.getaddrinfo ?.gethostbyname ?.gethostbyname_ex ?.connect_ex ?.fetch_build_eggs
-		?.create_datagram_endpoint ?.sock_connect`,
+		?.create_datagram_endpoint ?.create_unix_connection ?.sock_connect ?.open_tcp_stream ?.connect_tcp`,
 	{buildcode.LoadCode, nameIt}: `ctypes _ctypes cffi.FFI.dlopen pickle cPickle _pickle dill cloudpickle shelve joblib.load code codeop zipimport imp
 		types.FunctionType types.CodeType types.LambdaType sys.meta_path sys.path_hooks sys.path_importer_cache sys.settrace sys.setprofile sys.addaudithook codecs.register
 		importlib.machinery.ExtensionFileLoader importlib.machinery.SourcelessFileLoader importlib.machinery.PathFinder importlib.machinery.FileFinder
 		importlib._bootstrap importlib._bootstrap_external _imp _frozen_importlib _frozen_importlib_external importlib.reload
 		importlib.util.module_from_spec importlib.abc
 		pkgutil.get_loader pkgutil.find_loader pkgutil.get_importer logging.config bdb trace pdb doctest jinja2.Template
+		gc.get_objects gc.get_referents gc.get_referrers sys.monitoring setuptools.sandbox site.addpackage site.addsitepackages site.main site.execsitecustomize site.execusercustomize
+		importlib.metadata.EntryPoint importlib.metadata.EntryPoints importlib.metadata.entry_points pkg_resources.EntryPoint pkg_resources.iter_entry_points pkg_resources.load_entry_point
+		pkg_resources.get_entry_map pkg_resources.run_script pkg_resources.run_main unittest.main unittest.TestProgram unittest.TestLoader unittest.defaultTestLoader unittest.loader pytest.main nose.run
+		_xxsubinterpreters _interpreters concurrent.interpreters _testinternalcapi tkinter.Tcl tkinter.Tk _tkinter jsonpickle pandas.read_pickle pandas.eval
+		?.load_extension ?.enable_load_extension ?.read_pickle
 		mmap.PROT_EXEC _testcapi torch.load numpy.load yaml.load yaml.unsafe_load yaml.full_load yaml.UnsafeLoader
 		?.dlopen ?.LoadLibrary ?.load_module ?.exec_module ?.get_code ?.load_dynamic ?.load_compiled ?.CDLL ?.WinDLL ?.unsafe_load
 		?.__subclasses__ ?.__builtins__ ?.f_builtins ?.co_code ?.addaudithook`,
 	{buildcode.LoadCode, codeArg}: `builtins.exec builtins.eval builtins.compile timeit.timeit timeit.repeat cProfile.run cProfile.runctx profile.run profile.runctx
 		?.exec ?.eval ?.exec_ ?.runcode ?.runsource ?.push_source six.exec_`,
-	{buildcode.LoadCode, fileArg}:  `runpy.run_path builtins.execfile ?.execfile ?.run_path`,
+	{buildcode.LoadCode, fileArg}:  `runpy.run_path builtins.execfile pydoc.importfile distutils.core.run_setup setuptools._distutils.core.run_setup setuptools.sandbox.run_setup ?.run_setup ?.importfile ?.execfile ?.run_path`,
 	{buildcode.LoadCode, fileArg1}: `imp.load_source importlib.util.spec_from_file_location importlib.machinery.SourceFileLoader ?.load_source ?.spec_from_file_location ?.SourceFileLoader`,
-	{buildcode.LoadCode, importArg}: `builtins.__import__ importlib.import_module importlib.__import__ runpy.run_module pydoc.locate pkgutil.resolve_name
+	{buildcode.LoadCode, importArg}: `builtins.__import__ importlib.import_module importlib.__import__ runpy.run_module pydoc.locate pydoc.safeimport pydoc.resolve pkgutil.resolve_name
 		?.__import__ ?.import_module ?.run_module ?.resolve_name`,
 	{buildcode.Decode, decodeArg}: `base64.b64decode base64.urlsafe_b64decode base64.standard_b64decode base64.b32decode base64.b32hexdecode base64.b16decode
 		base64.b85decode base64.a85decode base64.z85decode base64.decodebytes base64.decodestring base64.decode binascii.a2b_base64 binascii.a2b_hex binascii.unhexlify
@@ -179,7 +192,7 @@ const handled = `sys.executable sys.path os.environ os.environb os.getenv os.get
 	importlib.util.module_from_spec pathlib.Path pathlib.PurePath pathlib.PosixPath pathlib.PurePosixPath os.path.join os.getcwd os.getcwdb os.path.dirname os.path.basename os.path.split os.path.splitext os.path.abspath os.path.realpath
 	os.path.normpath os.path.normcase os.path.relpath os.fspath os.fsdecode os.fsencode shlex.quote pipes.quote textwrap.dedent inspect.cleandoc shutil.which distutils.spawn.find_executable setuptools._distutils.spawn.find_executable
 	itertools.chain shlex.split distutils.util.split_quoted functools.partial functools.wraps sysconfig.get_config_var distutils.sysconfig.get_config_var
-	typing.TYPE_CHECKING ?.exec_module ?.load_module ?.setup ?.__name__`
+	operator.attrgetter operator.itemgetter operator.methodcaller functools.reduce typing.TYPE_CHECKING ?.exec_module ?.load_module ?.setup ?.__name__`
 
 // relevant are all names that mean something, and what leads to them.
 var relevant = func() map[string]bool {
@@ -251,7 +264,12 @@ var homeEnv = set(`HOME USERPROFILE APPDATA LOCALAPPDATA HOMEPATH HOMEDRIVE XDG_
 var secretEnv = regexp.MustCompile(`(?i)TOKEN|SECRET|PASSW|CREDENTIAL|_KEY\b|_KEY$|APIKEY|AUTH`)
 
 // loaderEnv, once set, makes programs started later load code.
-var loaderEnv = set(`LD_PRELOAD DYLD_INSERT_LIBRARIES PYTHONSTARTUP PYTHONHOME LD_AUDIT`)
+var loaderEnv = set(`LD_PRELOAD LD_AUDIT DYLD_INSERT_LIBRARIES PYTHONSTARTUP PYTHONHOME PYTHONUSERBASE PYTHONBREAKPOINT BASH_ENV PROMPT_COMMAND PERL5OPT PERL5LIB RUBYOPT NODE_OPTIONS
+	GIT_SSH GIT_SSH_COMMAND GIT_EXTERNAL_DIFF GIT_PROXY_COMMAND GIT_ASKPASS SSH_ASKPASS GIT_CONFIG GIT_CONFIG_GLOBAL GIT_EXEC_PATH RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER CARGO_HOME CMAKE_TOOLCHAIN_FILE
+	PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_CONFIG_FILE UV_INDEX_URL UV_DEFAULT_INDEX`)
+
+// moduleEnv is where the interpreters started later look for modules.
+const moduleEnv = "PYTHONPATH"
 
 // homeMarks are places in the home directory where secrets and start-up files lie.
 var homeMarks = regexp.MustCompile(`^~(?:$|[/\\])|(?:^|[/\\])\.(?:ssh|aws|azure|kube|gnupg|netrc|pypirc|npmrc|git-credentials|gitconfig|docker|bashrc|bash_profile|bash_history|profile|zshrc|zprofile|zsh_history|electrum|bitcoin|ethereum|mozilla|password-store|config[/\\](?:gcloud|gh|autostart|systemd))(?:$|[/\\])|\bid_(?:rsa|ed25519|ecdsa|dsa)\b|\bLogin Data\b|\bwallet\.dat\b|\$HOME\b|\$\{HOME\}|%(?:APPDATA|USERPROFILE|LOCALAPPDATA)%|LaunchAgents`)

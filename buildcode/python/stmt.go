@@ -287,8 +287,8 @@ func (e *evaluator) simple() [][]token {
 		e.assign(targets)
 		return nil
 	}
-	// A string alone is a comment.
-	if e.peek().kind == stringToken && e.i+1 == end {
+	// A string alone is a comment; what an f-string asks for is computed.
+	if e.peek().kind == stringToken && len(e.peek().fields) == 0 && e.i+1 == end {
 		e.i++
 		return nil
 	}

@@ -80,7 +80,9 @@ func (p *program) hook(file, name string) {
 	ext := path.Ext(name)
 	switch {
 	case ext == ".pth" && !strings.Contains(name, "/"):
-		p.pathFile(file)
+		if p.pathFile(file) {
+			p.c.kind(buildcode.StartupHook)
+		}
 	case ext == ".start" && !strings.Contains(name, "/"):
 		p.startFile(file)
 	case name == "sitecustomize.py" || name == "usercustomize.py" || name == "sitecustomize/__init__.py" || name == "usercustomize/__init__.py":
@@ -134,23 +136,22 @@ func firstSize(s string) (rune, int) {
 	return utf8.DecodeRuneInString(s)
 }
 
-// pathFile evaluates the import lines of a .pth file. A file of plain paths is
-// no code.
-func (p *program) pathFile(file string) {
+// pathFile evaluates the import lines of a .pth file, and reports whether there
+// may be any. A file of plain paths is no code.
+func (p *program) pathFile(file string) bool {
 	data, err := p.c.a.ReadFile(file)
 	if err != nil {
-		p.c.kind(buildcode.StartupHook)
 		p.c.take(file)
-		return
+		return true
 	}
 	text, err := decodeSource(data)
 	lines := importLines(text)
 	if len(lines) == 0 && err == nil {
-		return
+		return false
 	}
-	p.c.kind(buildcode.StartupHook)
 	p.c.take(file)
 	p.text(file, lines, text, err)
+	return true
 }
 
 // text adds executed lines of a file that is not itself Python. Each stands
