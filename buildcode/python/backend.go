@@ -50,6 +50,15 @@ func (s *sdist) setuptoolsConfig() {
 						s.commandPackage(p, dirs)
 					}
 				}
+			case section == "aliases" && buildCommands[name]:
+				s.c.fact("alias " + name + " = " + strings.TrimSpace(value))
+				s.alias(value)
+			case section == "build_ext" && name == "swig":
+				program := strings.TrimSpace(value)
+				s.c.fact("swig " + program)
+				if file, inside := insidePath(program); inside && s.c.has(file) {
+					s.p.start(file)
+				}
 			case name == "setup_requires" && section == "options":
 				for _, r := range configList(value) {
 					s.c.fact("setup-requires " + normalized(r))
@@ -69,6 +78,68 @@ func (s *sdist) setuptoolsConfig() {
 			}
 		}
 	}
+}
+
+// buildCommands are what the backend makes setup.py do; an alias in setup.cfg may
+// make more of them.
+var buildCommands = set(`egg_info dist_info bdist_wheel editable_wheel sdist build build_py build_ext build_clib build_scripts install install_lib install_data install_headers install_scripts develop clean bdist_egg`)
+
+// alias looks at the commands that an alias stands for.
+func (s *sdist) alias(value string) {
+	for word := range strings.FieldsSeq(value) {
+		if fetchingCommands[word] {
+			s.c.kind(buildcode.SetupScript)
+			s.c.use(buildcode.Network, "setup.cfg", 0, value)
+		}
+	}
+}
+
+// entryPoints follows what the .egg-info and .dist-info directories of the package
+// offer to setuptools and to pluggy: beside a directory on sys.path they count as
+// installed. setuptools' legacy backend puts the root there, setup.py may put any.
+func (s *sdist) entryPoints() {
+	for _, f := range s.c.a.Files() {
+		info, base := path.Split(f.Path)
+		info = strings.TrimSuffix(info, "/")
+		if base != "entry_points.txt" || path.Ext(info) != ".egg-info" && path.Ext(info) != ".dist-info" {
+			continue
+		}
+		root := path.Dir(info)
+		if root == "." {
+			root = ""
+		}
+		data, err := s.c.a.ReadFile(f.Path)
+		if err != nil || !slices.Contains(s.p.roots, root) {
+			continue
+		}
+		groups, err := parseConfig(data)
+		if err != nil {
+			s.c.take(f.Path)
+			s.c.use(buildcode.Unanalysed, f.Path, 0, err.Error())
+		}
+		for _, group := range sorted(groups) {
+			if !builderGroup(group) {
+				continue
+			}
+			for _, name := range sorted(groups[group]) {
+				object := strings.TrimSpace(groups[group][name])
+				s.c.fact(group + " " + name + " = " + object)
+				s.c.add(f.Path)
+				s.object(object, f.Path, root)
+			}
+		}
+	}
+}
+
+// builderGroup reports whether a backend or a common plug-in of one loads the
+// entry points of a group.
+func builderGroup(group string) bool {
+	top, _, _ := strings.Cut(group, ".")
+	switch top {
+	case "distutils", "setuptools", "egg_info", "setuptools_scm", "hatch", "poetry", "pdm", "validate_pyproject", "scikit_build", "cffi", "versioningit", "setuptools_git_versioning":
+		return true
+	}
+	return false
 }
 
 // commandPackage is a package whose modules are setup.py's commands.
@@ -136,6 +207,9 @@ func (s *sdist) attr(target, source string, dirs []string) {
 	}
 	module, name := target[:i], strings.TrimPrefix(target[i:], ".")
 	base := strings.ReplaceAll(module, ".", "/")
+	// Which of several directories setuptools takes, package_dir decides, which
+	// setup.py may set: all count, so that none serves as a decoy for another.
+	found := false
 	for _, dir := range append(slices.Clone(dirs), "") {
 		for _, file := range []string{path.Join(dir, base+".py"), path.Join(dir, base, "__init__.py")} {
 			if base == "" {
@@ -144,15 +218,18 @@ func (s *sdist) attr(target, source string, dirs []string) {
 			if !s.c.has(file) {
 				continue
 			}
+			found = true
 			if s.literal(file, name) {
-				return
+				continue
 			}
 			s.c.fact("attr " + target)
 			s.c.kind(buildcode.BuildBackend)
 			s.p.addRoot(dir)
 			s.p.findIn(module, dir) // imports it, calls nothing
-			return
 		}
+	}
+	if found {
+		return
 	}
 	s.c.fact("attr " + target)
 	s.c.kind(buildcode.BuildBackend)
@@ -177,7 +254,14 @@ func (s *sdist) literal(file, name string) bool {
 	}
 	for _, line := range lines {
 		toks := line.tokens
-		if line.indent != 0 || len(toks) < 3 || !toks[0].isName(name) {
+		if line.indent != 0 || len(toks) < 3 {
+			continue
+		}
+		if !toks[0].isName(name) {
+			// "x = name = f()" or "import os; name = f()" comes before what is plain.
+			if assigns(toks, name) {
+				return false
+			}
 			continue
 		}
 		at := 1
@@ -196,6 +280,16 @@ func (s *sdist) literal(file, name string) bool {
 			}
 		}
 		return !callsLiteral(toks[at+1:])
+	}
+	return false
+}
+
+// assigns reports whether name is bound somewhere behind the first token of a line.
+func assigns(toks []token, name string) bool {
+	for i := 1; i+1 < len(toks); i++ {
+		if toks[i].isName(name) && (toks[i+1].is("=") || toks[i+1].is(":")) {
+			return true
+		}
 	}
 	return false
 }
@@ -251,6 +345,10 @@ func (s *sdist) hatch() {
 }
 
 func (s *sdist) hatchConfig(t table, source string) {
+	s.hatchRequires(t.table("build"), source)
+	for _, target := range sorted(t.table("build", "targets")) {
+		s.hatchRequires(t.table("build", "targets", target), source)
+	}
 	s.hatchHooks(t.table("build", "hooks"), source)
 	for _, target := range sorted(t.table("build", "targets")) {
 		settings := t.table("build", "targets", target)
@@ -271,6 +369,15 @@ func (s *sdist) hatchConfig(t table, source string) {
 		s.script(buildcode.BuildBackend, version.text("path"), source)
 	case kind != "" && kind != "regex" && kind != "env":
 		s.c.fact("hatch version source " + kind)
+	}
+}
+
+// hatchRequires notes what hatchling asks to be installed beside the code: the
+// dependencies of a target and those of its hooks.
+func (s *sdist) hatchRequires(t table, source string) {
+	s.requirements(t.texts("dependencies"), source)
+	for _, hook := range sorted(t.table("hooks")) {
+		s.requirements(t.table("hooks", hook).texts("dependencies"), source)
 	}
 }
 
@@ -351,7 +458,9 @@ func (s *sdist) pdm() {
 func (s *sdist) flit() {
 	dynamic := s.project.table("project").texts("dynamic")
 	metadata := s.project.table("tool", "flit", "metadata")
-	if !slices.Contains(dynamic, "version") && metadata == nil {
+	version := slices.Contains(dynamic, "version") || metadata != nil
+	summary := slices.Contains(dynamic, "description") || metadata != nil
+	if !version && !summary {
 		return
 	}
 	name := s.project.table("tool", "flit", "module").text("name")
@@ -360,7 +469,7 @@ func (s *sdist) flit() {
 	base := strings.ReplaceAll(name, ".", "/")
 	for _, file := range []string{base + "/__init__.py", base + ".py", "src/" + base + "/__init__.py", "src/" + base + ".py"} {
 		if s.c.has(file) {
-			if !s.literal(file, "__version__") {
+			if version && !s.literal(file, "__version__") || summary && !s.documented(file) {
 				s.c.kind(buildcode.BuildBackend)
 				s.p.addRoot("src")
 				s.p.follow(file) // imports it, calls nothing
@@ -368,6 +477,29 @@ func (s *sdist) flit() {
 			return
 		}
 	}
+}
+
+// documented reports whether a file begins with a docstring.
+func (s *sdist) documented(file string) bool {
+	real, _ := s.c.resolve(file)
+	data, err := s.c.a.ReadFile(real)
+	if err != nil {
+		return false
+	}
+	src, err := decodeSource(data)
+	if err != nil {
+		return false
+	}
+	lines, err := tokenize(src)
+	if err != nil || len(lines) == 0 {
+		return false
+	}
+	for i, t := range lines[0].tokens {
+		if t.kind != stringToken || len(t.fields) > 0 || t.bytes {
+			return i > 0 && t.is(";")
+		}
+	}
+	return true
 }
 
 // setupRequires notes what setup() asks to be installed while it runs.

@@ -230,7 +230,7 @@ func outside(p string) value {
 		return pathValue(p)
 	}
 	if _, entry := effectOf(p); entry != "" {
-		return pathValue(p)
+		return pathValue(shortened(p, entry))
 	}
 	// What is handled may have parts: sys.path.insert, pathlib.Path.home.
 	// Only they themselves: names that grow with every attribute have no end.
@@ -238,6 +238,19 @@ func outside(p string) value {
 		return pathValue(p)
 	}
 	return anything
+}
+
+// shortened is p without what lies between the entry of the table that gives p its
+// effect and its last name: else "x = x.next" would make names without end.
+func shortened(p, entry string) string {
+	if !strings.HasPrefix(p, entry+".") || strings.Count(p[len(entry):], ".") < 2 {
+		return p
+	}
+	short := entry + p[strings.LastIndexByte(p, '.'):]
+	if _, own := effects[short]; own || relevant[short] {
+		return entry
+	}
+	return short
 }
 
 // parts are handled things whose attributes are methods.

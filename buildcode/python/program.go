@@ -354,9 +354,9 @@ func (p *program) findIn(dotted, root string) value {
 			found = join(found, p.native(native))
 		}
 		if p.c.has(at + "/__init__.py") {
-			found = join(found, p.follow(at+"/__init__.py"))
+			found = join(found, p.source(at+"/__init__.py"))
 		} else if p.c.has(at + ".py") {
-			found = join(found, p.follow(at+".py"))
+			found = join(found, p.source(at+".py"))
 			if !last {
 				return found
 			}
@@ -376,6 +376,19 @@ func (p *program) findIn(dotted, root string) value {
 		base = at
 	}
 	return value{}
+}
+
+// source follows a module that is imported. What lies compiled in __pycache__
+// beside it runs instead, if it says that it is of this source (PEP 552).
+func (p *program) source(file string) value {
+	v := p.follow(file)
+	dir, base := path.Split(file)
+	for _, cached := range p.c.stems[dir+"__pycache__/"+strings.TrimSuffix(base, ".py")] {
+		if path.Ext(cached) == ".pyc" {
+			v = join(v, p.native(cached))
+		}
+	}
+	return v
 }
 
 // native takes a compiled module into the surface. Nothing can be said of it.

@@ -134,7 +134,7 @@ func (s *sdist) buildSystem() {
 	backend := system.text("build-backend")
 	dirs := system.texts("backend-path")
 	requires := system.texts("requires")
-	s.requirements(requires)
+	s.requirements(requires, "pyproject.toml")
 	if backend == "" {
 		// PEP 517: as if setuptools' legacy backend were named, whatever is required.
 		backend = legacyBackend
@@ -167,7 +167,7 @@ func normalized(s string) string {
 }
 
 // requirements notes what is installed beside the code and runs there.
-func (s *sdist) requirements(requires []string) {
+func (s *sdist) requirements(requires []string, source string) {
 	unknown := false
 	for _, r := range requires {
 		name := normalized(r)
@@ -180,8 +180,8 @@ func (s *sdist) requirements(requires []string) {
 			// A direct reference names a place outside of every index.
 			s.c.fact("build-requires " + name + " @ " + strings.TrimSpace(url))
 			s.c.kind(buildcode.BuildBackend)
-			s.c.use(buildcode.Network, "pyproject.toml", 0, r)
-			s.c.use(buildcode.LoadCode, "pyproject.toml", 0, r)
+			s.c.use(buildcode.Network, source, 0, r)
+			s.c.use(buildcode.LoadCode, source, 0, r)
 		} else {
 			s.c.fact("build-requires " + name)
 		}
@@ -237,6 +237,11 @@ func (s *sdist) backend(module string) {
 	case top == "mesonpy" || top == "mesonpep517":
 		s.c.fact("meson")
 		s.native(func(p string) bool { return p == "meson.build" || p == "meson.options" || p == "meson_options.txt" })
+		// A copy of Meson in the package is run in place of the installed one.
+		if program := s.project.table("tool", "meson-python").text("meson"); program != "" {
+			s.c.fact("meson program " + program)
+			s.script(buildcode.BuildBackend, program, "pyproject.toml")
+		}
 	case top == "scikit_build_core" || top == "py_build_cmake" || top == "cmeel" || top == "skbuild":
 		s.cmake(top)
 	case top == "maturin":
@@ -252,6 +257,17 @@ func (s *sdist) backend(module string) {
 		s.c.use(buildcode.Unanalysed, "pyproject.toml", 0, fmt.Sprintf("build-backend = %q is not known", module))
 		if s.c.has("setup.py") {
 			s.setuptools()
+		}
+		s.everyFile()
+	}
+}
+
+// everyFile makes the whole package the surface, where what runs of it cannot be
+// decided: then its digest covers whatever that is.
+func (s *sdist) everyFile() {
+	for _, f := range s.c.a.Files() {
+		if f.Link == "" {
+			s.c.add(f.Path)
 		}
 	}
 }
@@ -288,9 +304,11 @@ func (s *sdist) inTree(backend string, dirs []string) {
 	}
 }
 
-// wrapped adds what known backends run that an in-tree backend hands over to.
+// wrapped adds what shows only when the code is known: what entry points beside
+// it name, and what known backends run that an in-tree backend hands over to.
 func (s *sdist) wrapped() {
 	before := len(s.p.order) + len(s.p.other)
+	s.entryPoints()
 	for _, module := range sorted(s.p.imports) {
 		switch module {
 		case "setuptools.build_meta", "setuptools", "distutils.core":
@@ -404,12 +422,16 @@ func (s *sdist) object(name, source string, dirs ...string) {
 	module, _, _ = strings.Cut(module, "(")
 	dirs = append(dirs, "")
 	for {
+		found := false
 		for _, dir := range dirs {
 			if v := s.p.findIn(module, dir); len(v.paths) > 0 {
 				s.p.addRoot(dir)
 				s.p.export(v)
-				return
+				found = true
 			}
+		}
+		if found {
+			return
 		}
 		i := strings.LastIndexByte(module, '.')
 		if i < 0 {

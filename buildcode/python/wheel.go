@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -20,7 +21,9 @@ import (
 // wheel; what cannot be read within it is buildcode.Unanalysed.
 //
 // Programs among .data/scripts run when somebody calls them; they belong to no
-// surface.
+// surface, unless they take the place of the interpreter itself, of pip, or of what
+// activates an environment. Neither do files of .data/data, unless they land among
+// the standard library or are the environment's own settings.
 func AnalyseWheel(ctx context.Context, a *archive.Archive) (buildcode.Surface, error) {
 	c := newCollector(ctx, a)
 	roots := []string{""}
@@ -30,6 +33,7 @@ func AnalyseWheel(ctx context.Context, a *archive.Archive) (buildcode.Surface, e
 		}
 	}
 	p := newProgram(c, roots...)
+	p.shadows()
 	for _, f := range a.Files() {
 		root, found := siteRoot(f.Path)
 		if !found {
@@ -76,7 +80,7 @@ func siteRoot(p string) (string, bool) {
 
 // hook looks at one file that lands in site-packages under name.
 func (p *program) hook(file, name string) {
-	module, _, _ := strings.Cut(name, ".")
+	module, _, _ := strings.Cut(name, ".") // of a package "sitecustomize/__init__"
 	ext := path.Ext(name)
 	switch {
 	case ext == ".pth" && !strings.Contains(name, "/"):
@@ -85,12 +89,48 @@ func (p *program) hook(file, name string) {
 		}
 	case ext == ".start" && !strings.Contains(name, "/"):
 		p.startFile(file)
-	case name == "sitecustomize.py" || name == "usercustomize.py" || name == "sitecustomize/__init__.py" || name == "usercustomize/__init__.py":
+	case startupModules[strings.TrimSuffix(module, "/__init__")] && ext == ".py" && (name == module+".py"):
 		p.c.kind(buildcode.StartupHook)
 		p.enter(file)
-	case (module == "sitecustomize" || module == "usercustomize") && !strings.Contains(name, "/") && (ext == ".so" || ext == ".pyd" || ext == ".pyc"):
+		p.source(file)
+	case startupModules[strings.TrimSuffix(module, "/__init__")] && (ext == ".so" || ext == ".pyd" || ext == ".pyc"):
 		p.c.kind(buildcode.StartupHook)
 		p.native(file)
+	}
+}
+
+// startupModules are imported at every start: by site.py, or by a .pth file that is
+// in most environments already, setuptools' and virtualenv's own.
+var startupModules = set(`sitecustomize usercustomize _distutils_hack _virtualenv`)
+
+// interpreterFile matches files below a prefix, or among scripts, that are the
+// interpreter or decide how it starts: its settings, its library, pip, and what a
+// shell reads to activate an environment.
+var interpreterFile = regexp.MustCompile(`(?i)^(?:(?:bin|scripts)/)?(?:python|pythonw|pypy)[0-9.]*(?:t|d)?(?:\.exe)?$|^(?:(?:bin|scripts)/)?(?:pip[0-9.]*(?:\.exe)?|activate(?:\.\w+)?|activate_this\.py)$|^pyvenv\.cfg$|^(?:bin/|scripts/)?python[0-9]*\._pth$|^(?:lib|lib64|dlls|include)/?python[0-9.]*t?\.(?:zip|dll|so)$`)
+
+// libraryFile matches what lands in the standard library of a prefix.
+var libraryFile = regexp.MustCompile(`(?i)^lib/[^/]+\.(?:py|pyc|pyd)$|^(?:lib|lib64)/python[0-9.]+t?/`)
+
+// shadows takes files that a wheel puts in the place of the interpreter's own. The
+// wheel of pip may bring pip.
+func (p *program) shadows() {
+	for _, f := range p.c.a.Files() {
+		top, rest, _ := strings.Cut(f.Path, "/")
+		distribution, isData := strings.CutSuffix(top, ".data")
+		if !isData {
+			continue
+		}
+		scheme, name, _ := strings.Cut(rest, "/")
+		distribution, _, _ = strings.Cut(distribution, "-")
+		switch {
+		case scheme != "scripts" && scheme != "data":
+		case interpreterFile.MatchString(name) && !strings.EqualFold(distribution, "pip"),
+			scheme == "data" && libraryFile.MatchString(name) && !strings.Contains(name, "site-packages/") && !strings.Contains(name, "dist-packages/"):
+			p.c.kind(buildcode.StartupHook)
+			p.c.add(f.Path)
+			p.c.use(buildcode.LoadCode, f.Path, 0, "takes the place of a file of the interpreter")
+			p.start(f.Path)
+		}
 	}
 }
 
