@@ -263,6 +263,7 @@ func (e *evaluator) subscript(v value, toks []token, line int) value {
 	}
 	if v.unknown || v.empty() || len(v.files) > 0 {
 		out.unknown = true
+		out.files = v.files
 	}
 	return out
 }

@@ -205,13 +205,19 @@ var fileFunctions = map[string]struct{ reads, writes []int }{
 	"os.remove": {nil, []int{0}}, "os.unlink": {nil, []int{0}}, "os.rename": {nil, []int{0, 1}}, "os.replace": {nil, []int{0, 1}}, "os.symlink": {nil, []int{1}}, "os.link": {[]int{0}, []int{1}},
 	"os.mkdir": {nil, []int{0}}, "os.makedirs": {nil, []int{0}}, "os.chmod": {nil, []int{0}}, "os.rmdir": {nil, []int{0}}, "shutil.rmtree": {nil, []int{0}},
 	"shutil.copy": {[]int{0}, []int{1}}, "shutil.copy2": {[]int{0}, []int{1}}, "shutil.copyfile": {[]int{0}, []int{1}}, "shutil.copytree": {[]int{0}, []int{1}}, "shutil.move": {nil, []int{0, 1}},
-	"linecache.getlines": {[]int{0}, nil}, "sqlite3.connect": {[]int{0}, nil}, "tarfile.open": {[]int{0}, nil}, "zipfile.ZipFile": {[]int{0}, nil}, "os.open": {[]int{0}, nil},
+	"sqlite3.connect": {[]int{0}, nil}, "tarfile.open": {[]int{0}, nil}, "zipfile.ZipFile": {[]int{0}, nil},
 }
 
 // files evaluates functions on files and paths.
 func (e *evaluator) files(p string, _ value, args []argument, line int) (value, bool) {
 	a0 := first(args, 0, "file", "path", "filename")
 	switch p {
+	case "pkgutil.get_data", "importlib.resources.read_text", "importlib.resources.read_binary", "importlib.resources.open_text", "importlib.resources.open_binary", "pkg_resources.resource_string", "pkg_resources.resource_stream", "pkg_resources.resource_filename":
+		return e.resource(first(args, 0, "package", "package_or_requirement"), first(args, 1, "resource", "resource_name"), p == "pkg_resources.resource_filename", line), true
+	case "importlib.resources.files":
+		return e.resource(first(args, 0, "package", "anchor"), strValue(""), true, line), true
+	case "linecache.getlines", "fileinput.input", "fileinput.FileInput", "os.open":
+		return e.open(join(value{strs: a0.strs, unknown: a0.unknown}, a0.elements(0)), value{}, line), true
 	case "builtins.open", "builtins.file":
 		return e.open(a0, first(args, 1, "mode"), line), true
 	case "pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath", "pathlib.PurePosixPath", "os.path.join":
@@ -286,6 +292,28 @@ func (e *evaluator) open(file, mode value, line int) value {
 	}
 	out.unknown = !all
 	return out
+}
+
+// resource is a file beside the modules of a package: its path, or what it holds.
+func (e *evaluator) resource(pkg, name value, path bool, line int) value {
+	out := value{}
+	for _, s := range pkg.strs {
+		for _, root := range append([]string{""}, e.p.roots...) {
+			dir := joinPath(root, strings.ReplaceAll(s, ".", "/"))
+			if root == "" {
+				dir = strings.ReplaceAll(s, ".", "/")
+			}
+			if !strings.Contains(s, hole) && !e.p.c.isDir(dir) {
+				continue
+			}
+			out = join(out, combine(strValue(dir), name, joinPath))
+		}
+	}
+	out.unknown = out.unknown || pkg.unknown || len(pkg.paths) > 0 || out.empty()
+	if path {
+		return out
+	}
+	return e.open(out, value{}, line)
 }
 
 // startFiles are files that make interpreters run code at every start.

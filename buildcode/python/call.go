@@ -64,8 +64,35 @@ func (e *evaluator) call(callee, receiver value, name string, args []argument, l
 	}
 	if callee.unknown && !asText || !known {
 		out.unknown = true
+		out.files = e.contents(receiver, args, out.files)
 	}
 	return out
+}
+
+// contents are the files that what an unknown function makes of its arguments may
+// come from, so that code that is cut out of a file, decompressed or decoded still
+// leads to it.
+func (e *evaluator) contents(receiver value, args []argument, files []string) []string {
+	var full bool
+	files = union(files, receiver.files, maxStrs, &full)
+	for _, a := range args {
+		files = union(files, a.v.elements(0).files, maxStrs, &full)
+	}
+	return files
+}
+
+// material adds the files of the archive that v names or comes from to the surface:
+// they are loaded as code, in whatever form.
+func (e *evaluator) material(v value) {
+	v = join(value{strs: v.strs}, v.elements(0))
+	for _, file := range v.files {
+		e.p.c.add(file)
+	}
+	for _, s := range v.strs {
+		if file, inside := insidePath(s); inside && e.p.c.has(file) {
+			e.p.c.add(file)
+		}
+	}
 }
 
 // callPath evaluates a call of p. known is false where p tells nothing, so that
@@ -94,6 +121,11 @@ func (e *evaluator) callPath(p string, receiver value, args []argument, line int
 		return v, true
 	}
 	eff, entry := effectOf(p)
+	if eff.capability == buildcode.LoadCode || entry == "marshal" {
+		for _, a := range args {
+			e.material(a.v)
+		}
+	}
 	switch {
 	case eff.capability == "":
 		return anything, false
@@ -102,7 +134,9 @@ func (e *evaluator) callPath(p string, receiver value, args []argument, line int
 		return anything, false
 	case eff.action == decodeArg:
 		e.use(buildcode.Decode, line)
-		return e.decoded(p, args), true
+		out := e.decoded(p, args)
+		out.files = e.contents(receiver, args, nil)
+		return out, true
 	}
 	return e.act(eff, p, entry, args, line), true
 }
@@ -202,7 +236,10 @@ func (e *evaluator) act(eff effect, p, entry string, args []argument, line int) 
 func (e *evaluator) code(v value, line int, c buildcode.Capability) value {
 	out := value{}
 	for _, file := range v.files {
-		e.p.enter(file)
+		// What is made of a file may be anything but what stands in it.
+		if e.p.c.add(file); !v.unknown || strings.HasSuffix(file, ".py") {
+			e.p.enter(file)
+		}
 	}
 	texts, all := v.literals()
 	for _, text := range texts {

@@ -49,6 +49,9 @@ func (e *evaluator) textMethod(v value, name string, args []argument, line int) 
 			return value{files: v.files, unknown: v.unknown}, true
 		}
 	}
+	if name == "get_data" && len(args) == 1 { // of a loader
+		return e.open(a0, value{}, line), true
+	}
 	if v.list != nil {
 		switch name {
 		case "copy", "items", "values", "__iter__":
@@ -69,7 +72,9 @@ func (e *evaluator) stringMethod(v value, name string, args []argument, a0 value
 	switch name {
 	case "join":
 		e.leak(a0, line)
-		return joinText(v, a0), true
+		out := joinText(v, a0)
+		out.files = a0.elements(0).files
+		return out, true
 	case "format":
 		for _, a := range args {
 			e.leak(a.v, line)

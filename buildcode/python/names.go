@@ -192,7 +192,8 @@ const handled = `sys.executable sys.path os.environ os.environb os.getenv os.get
 	importlib.util.module_from_spec pathlib.Path pathlib.PurePath pathlib.PosixPath pathlib.PurePosixPath os.path.join os.getcwd os.getcwdb os.path.dirname os.path.basename os.path.split os.path.splitext os.path.abspath os.path.realpath
 	os.path.normpath os.path.normcase os.path.relpath os.fspath os.fsdecode os.fsencode shlex.quote pipes.quote textwrap.dedent inspect.cleandoc shutil.which distutils.spawn.find_executable setuptools._distutils.spawn.find_executable
 	itertools.chain shlex.split distutils.util.split_quoted functools.partial functools.wraps sysconfig.get_config_var distutils.sysconfig.get_config_var
-	operator.attrgetter operator.itemgetter operator.methodcaller functools.reduce typing.TYPE_CHECKING ?.exec_module ?.load_module ?.setup ?.__name__`
+	pkgutil.get_data importlib.resources.read_text importlib.resources.read_binary importlib.resources.open_text importlib.resources.open_binary importlib.resources.files
+	pkg_resources.resource_string pkg_resources.resource_stream pkg_resources.resource_filename linecache.getlines fileinput.input fileinput.FileInput os.open operator.attrgetter operator.itemgetter operator.methodcaller functools.reduce typing.TYPE_CHECKING ?.exec_module ?.load_module ?.setup ?.__name__`
 
 // relevant are all names that mean something, and what leads to them.
 var relevant = func() map[string]bool {

@@ -283,7 +283,12 @@ func (v value) literals() (texts []string, all bool) {
 // add is Python's + on strings and lists.
 func add(a, b value) value {
 	if a.list == nil && b.list == nil {
-		return combine(a, b, func(x, y string) string { return x + y })
+		out := combine(a, b, func(x, y string) string { return x + y })
+		if len(a.files)+len(b.files) > 0 {
+			out.unknown = true
+			out.files = union(a.files, b.files, maxStrs, &out.unknown)
+		}
+		return out
 	}
 	if a.list != nil && b.list != nil && a.list.exact && b.list.exact && !a.unknown && !b.unknown {
 		return listValue(slices.Concat(a.list.items, b.list.items))
