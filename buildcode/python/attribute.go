@@ -172,9 +172,18 @@ func (e *evaluator) attributeOf(p, name string) value {
 		return pathValue("globals()")
 	}
 	if name == "__dict__" && !sensitiveModules[p] {
-		return anything
+		return e.dictionary(p)
 	}
 	return outside(external(full))
+}
+
+// dictionary is the dictionary of names of something outside of the archive: what
+// is taken from it is a use of it.
+func (e *evaluator) dictionary(p string) value {
+	if eff, _ := effectOf(p); eff.capability != "" {
+		return pathValue(p + ".__dict__")
+	}
+	return anything
 }
 
 // moduleAt is the module of path p; nil if p is none.

@@ -117,6 +117,7 @@ func (e *evaluator) vars(args []argument) value {
 		if e.p.moduleAt(p) != nil {
 			return pathValue("globals()")
 		}
+		out = join(out, e.dictionary(p))
 	}
 	return out
 }
@@ -235,9 +236,11 @@ func (e *evaluator) files(p string, _ value, args []argument, line int) (value, 
 		return listValue([]value{a0.each(func(s string) string { return strings.TrimSuffix(s, path.Ext(s)) }), a0.each(path.Ext)}), true
 	case "os.path.basename":
 		return a0.each(func(s string) string { return s[strings.LastIndexByte(s, '/')+1:] }), true
-	case "os.path.abspath", "os.path.realpath", "os.path.normpath", "os.path.normcase", "os.fspath", "os.fsdecode", "os.fsencode", "builtins.str", "shlex.quote", "pipes.quote",
+	case "os.path.abspath", "os.path.realpath", "os.path.normpath", "os.path.normcase", "os.fspath", "os.fsdecode", "os.fsencode", "shlex.quote", "pipes.quote",
 		"textwrap.dedent", "inspect.cleandoc", "os.path.relpath", "shutil.which", "distutils.spawn.find_executable", "setuptools._distutils.spawn.find_executable":
 		return a0, true
+	case "builtins.str":
+		return value{unknown: a0.unknown || len(a0.strs)+len(a0.files) == 0 || len(a0.paths) > 0 || a0.list != nil, strs: a0.strs, files: a0.files}, true
 	case "os.path.expanduser":
 		e.use(buildcode.Home, line)
 		return a0, true
@@ -291,6 +294,11 @@ func (e *evaluator) open(file, mode value, line int) value {
 		}
 	}
 	out.unknown = !all
+	for _, text := range file.strs {
+		if found, ok := e.below(text); ok && !write {
+			out = join(out, value{files: []string{found}})
+		}
+	}
 	return out
 }
 

@@ -315,11 +315,27 @@ func (e *evaluator) codeFile(v value, line int) value {
 		}
 		out = join(out, e.p.enter(file))
 	}
+	for _, text := range v.strs {
+		// What comes before is not known, but is most likely the root.
+		if file, found := e.below(text); found {
+			out = join(out, e.p.enter(file))
+		}
+	}
 	if !all {
 		e.use(buildcode.LoadCode, line)
 		out.unknown = true
 	}
 	return out
+}
+
+// below is the file of the archive that a path with an unknown beginning may mean.
+func (e *evaluator) below(text string) (string, bool) {
+	rest, found := strings.CutPrefix(text, hole+"/")
+	if !found {
+		return "", false
+	}
+	file, inside := insidePath(rest)
+	return file, inside && e.p.c.has(file)
 }
 
 // dynamicImport is __import__ and its like.

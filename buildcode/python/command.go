@@ -1,6 +1,7 @@
 package python
 
 import (
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -56,7 +57,7 @@ func (e *evaluator) start(v value, shell bool, line int) {
 // arguments1 looks at the arguments of a program whose order is not known.
 func (e *evaluator) arguments1(v value, line int) {
 	for _, s := range append(slices.Clone(v.strs), v.elements(0).strs...) {
-		e.word(s, line)
+		e.word(s, true, line)
 	}
 }
 
@@ -190,8 +191,9 @@ func (e *evaluator) command(words []string, line, depth int) {
 	name := programName(words[0])
 	lower := strings.ToLower(name)
 	args := words[1:]
-	for _, w := range words {
-		e.word(w, line)
+	reads := name == "" || shells[lower] || wrappers[lower] || makes[lower]
+	for i, w := range words {
+		e.word(w, reads || i == 0, line)
 	}
 	switch {
 	case name == "":
@@ -296,14 +298,33 @@ func (e *evaluator) runModule(module string, args []string, line int) bool {
 
 // word looks at one argument of a program: a file of the archive is run, or
 // may be.
-func (e *evaluator) word(w string, line int) {
+// Prose and data are handed to programs to be read, unless it is one that runs
+// whatever it is handed.
+func (e *evaluator) word(w string, runs bool, line int) {
 	if w == "" || strings.Contains(w, hole) {
 		return
 	}
 	if homeMarks.MatchString(w) {
 		e.use(buildcode.Home, line)
 	}
-	if file, inside := insidePath(w); inside && e.p.c.has(file) {
+	file, inside := insidePath(w)
+	switch {
+	case !inside || !e.p.c.has(file):
+	case !runs && proseFile(file):
+		e.p.c.add(file)
+	default:
 		e.p.start(file)
 	}
+}
+
+// makes read what they run from a file of any name.
+var makes = set(`make gmake nmake source . xargs`)
+
+// proseFile reports whether a file is a text or data by its name.
+func proseFile(file string) bool {
+	switch strings.ToLower(path.Ext(file)) {
+	case ".rst", ".md", ".txt", ".html", ".json", ".csv", ".svg", ".xml", ".po", ".pot", ".cfg", ".toml", ".yml", ".yaml":
+		return path.Base(file) != "CMakeLists.txt"
+	}
+	return false
 }

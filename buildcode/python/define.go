@@ -10,7 +10,7 @@ import (
 
 // plainDecorators leave a function to be called under its own name, by the last
 // word of the line.
-var plainDecorators = set(`staticmethod classmethod property setter getter deleter abstractmethod overload cached_property override final`)
+var plainDecorators = set(`staticmethod classmethod property setter getter deleter abstractmethod overload cached_property override final contextmanager asynccontextmanager`)
 
 // def reads a function's header; what follows belongs to its scope.
 func (e *evaluator) def() {
@@ -275,7 +275,12 @@ func (e *evaluator) importModule(dotted string, line int) value {
 }
 
 // imported records what merely importing a module says.
+// Modules that are themselves only imported commonly want socket's numbers, or
+// offer what nobody asks for: there a use of it counts, the import does not.
 func (e *evaluator) imported(p string, line int) {
+	if top, _, _ := strings.Cut(p, "."); !e.mod.entry && (top == "socket" || top == "ssl") {
+		return
+	}
 	if eff, _ := effectOf(p); eff.capability == buildcode.Network && !strings.HasPrefix(p, "@") && !strings.HasPrefix(p, "?") {
 		e.use(buildcode.Network, line)
 	}

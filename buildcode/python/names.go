@@ -120,8 +120,14 @@ func buildEffects(table map[effect]string) map[string]effect {
 	return m
 }
 
+// socketConstant matches numbers of modules socket and ssl, which open nothing.
+var socketConstant = regexp.MustCompile(`^_?(?:socket|ssl)\.[A-Z0-9_]{2,}$`)
+
 // effectOf is the effect of a dotted path and the name in the table that gave it.
 func effectOf(p string) (effect, string) {
+	if socketConstant.MatchString(p) {
+		return effect{}, ""
+	}
 	for name := p; name != ""; {
 		if e, found := effects[name]; found {
 			return e, name
@@ -263,7 +269,7 @@ var builtinNames = set(`exec eval compile open __import__ getattr setattr delatt
 	classmethod object issubclass bool float format unicode file memoryview breakpoint abs round hash`)
 
 // benignTakers do nothing with a module or function that they are handed.
-var benignTakers = set(`builtins.hasattr builtins.isinstance builtins.issubclass builtins.callable builtins.id builtins.repr builtins.print builtins.type builtins.str builtins.bool
+var benignTakers = set(`builtins.hasattr builtins.isinstance builtins.issubclass builtins.callable builtins.id builtins.repr builtins.print builtins.type builtins.bool
 	builtins.reload builtins.len`)
 
 // harmlessEnv matches variables that belong to building anywhere.
