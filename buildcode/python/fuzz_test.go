@@ -4,11 +4,16 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
+	"github.com/pelletier/go-toml/v2"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/lockkeeper/lockkeeper"
@@ -104,6 +109,64 @@ func FuzzPathFile(f *testing.F) {
 	})
 }
 
+// FuzzSdist: whatever the settings of a package are, the analysis ends, and what
+// always runs is never lost: setup.py under setuptools, the hook of pdm-backend.
+func FuzzSdist(f *testing.F) {
+	f.Add("", "[options]\ncmdclass =\n a = h.A\n[aliases]\negg_info = x\n", "[distutils.commands]\nx = h:A\n")
+	f.Add("[build-system]\nbuild-backend='setuptools.build_meta'\nrequires=['x @ y']\n[tool.setuptools.dynamic]\nversion={attr='h.v'}\n", "", "[a\nb")
+	f.Add("[build-system]\nbuild-backend='hatchling.build'\n[tool.hatch.build.hooks.custom]\npath='h.py'\n[tool.hatch.version]\nsource='code'\npath='h.py'\n", "", "")
+	f.Add("[build-system]\nbuild-backend='flit_core.buildapi'\n[project]\nname='h'\ndynamic=['version','description']\n", "", "")
+	f.Add("[build-system]\nbuild-backend='mesonpy'\n[tool.meson-python]\nmeson='h.py'\n", "", "")
+	f.Add("[build-system]\nbuild-backend='pdm.backend'\n[tool.pdm.version]\nsource='call'\ngetter='h:f'\n", "", "")
+	f.Fuzz(func(t *testing.T, project, config, entries string) {
+		if len(project)+len(config)+len(entries) > 16<<10 {
+			return
+		}
+		files := map[string]string{
+			"setup.py": "import os; os.system('marker')\n", "pdm_build.py": "import os; os.system('hook')\n", "h.py": "v = f()\n",
+			"pyproject.toml": project, "setup.cfg": config, "p.egg-info/entry_points.txt": entries,
+		}
+		s := analyseSdistOf(t, files)
+		var parsed struct {
+			System struct {
+				Backend string   `toml:"build-backend"`
+				Path    []string `toml:"backend-path"`
+			} `toml:"build-system"`
+		}
+		if err := toml.Unmarshal([]byte(project), &parsed); err != nil {
+			return
+		}
+		switch {
+		case len(parsed.System.Path) > 0:
+		case parsed.System.Backend == "" || parsed.System.Backend == "setuptools.build_meta":
+			if !has(s, buildcode.Run("marker")) {
+				t.Fatalf("setup.py runs, but %v, kinds %v", s.Capabilities, s.Kinds)
+			}
+		case parsed.System.Backend == "pdm.backend" && !strings.Contains(project, "custom-hook"):
+			if !has(s, buildcode.Run("hook")) {
+				t.Fatalf("pdm_build.py runs, but %v, kinds %v", s.Capabilities, s.Kinds)
+			}
+		}
+	})
+}
+
+// FuzzWheelFile: wherever a file of a wheel lies, looking at it ends, and a .pth
+// file of the top is always read.
+func FuzzWheelFile(f *testing.F) {
+	for _, name := range []string{"p-1.data/scripts/python3", "p-1.data/data/lib/python3.12/x.py", "sitecustomize/__init__.pyc", "p-1.data/purelib/x.pth", "_virtualenv.py", "p-1.data/data/pyvenv.cfg"} {
+		f.Add(name, []byte("import os; os.system('marker')\n"))
+	}
+	f.Fuzz(func(t *testing.T, name string, data []byte) {
+		if len(data) > 16<<10 || !fs.ValidPath(name) || name == "." || strings.ContainsAny(name, "\\:\x00") || !utf8.ValidString(name) || len(name) > 200 {
+			return
+		}
+		s := analyseFiles(t, registry.Wheel, map[string]string{name: string(data), "x/y.txt": ""})
+		if strings.HasSuffix(name, ".pth") && !strings.Contains(name, "/") && strings.HasPrefix(string(data), "import os") && !s.Has(buildcode.StartupHook) {
+			t.Fatalf("%q is executed, but nothing was found", name)
+		}
+	})
+}
+
 func FuzzConfig(f *testing.F) {
 	seeds(f, func(name string) bool { return name == "setup.cfg" })
 	f.Add([]byte("[a]\nb: c\n  d\n\n# e\n  f\n[DEFAULT]\nx=1\n"))
@@ -131,28 +194,49 @@ func has(s buildcode.Surface, c buildcode.Capability) bool {
 	return false
 }
 
-// analyseWheelOf analyses a wheel of one file.
-func analyseWheelOf(t *testing.T, name string, data []byte) buildcode.Surface {
+// analyseSdistOf analyses an sdist, in the form of a zip file.
+func analyseSdistOf(t *testing.T, files map[string]string) buildcode.Surface {
+	t.Helper()
+	inside := make(map[string]string)
+	for name, data := range files {
+		inside["p-1/"+name] = data
+	}
+	return analyseFiles(t, registry.Sdist, inside)
+}
+
+func analyseFiles(t *testing.T, kind registry.Kind, files map[string]string) buildcode.Surface {
 	t.Helper()
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
-	out, err := w.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store})
-	if err == nil {
-		_, err = out.Write(data)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		out, err := w.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store})
+		if err == nil {
+			_, err = out.Write([]byte(files[name]))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err == nil {
-		err = w.Close()
-	}
-	if err != nil {
+	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	a, err := archive.Open(context.Background(), registry.Wheel, "p-1-py3-none-any.whl", bytes.NewReader(b.Bytes()), int64(b.Len()), lockkeeper.Sum(b.Bytes()), archive.Limits{})
-	if err != nil {
-		t.Fatal(err)
+	name, run := "p-1.zip", AnalyseSdist
+	if kind == registry.Wheel {
+		name, run = "p-1-py3-none-any.whl", AnalyseWheel
 	}
-	s, err := AnalyseWheel(context.Background(), a)
+	a, err := archive.Open(context.Background(), kind, name, bytes.NewReader(b.Bytes()), int64(b.Len()), lockkeeper.Sum(b.Bytes()), archive.Limits{})
+	if err != nil {
+		return buildcode.Surface{} // the archive refuses such a name
+	}
+	s, err := run(context.Background(), a)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// analyseWheelOf analyses a wheel of one file.
+func analyseWheelOf(t *testing.T, name string, data []byte) buildcode.Surface {
+	t.Helper()
+	return analyseFiles(t, registry.Wheel, map[string]string{name: string(data)})
 }
