@@ -43,6 +43,10 @@ var effects = buildEffects(map[effect]string{
 		?.execl ?.execle ?.execlp ?.execlpe ?.execv ?.execve ?.execvp ?.execvpe ?.posix_spawn ?.posix_spawnp ?.startfile ?.create_subprocess_exec`,
 	{buildcode.RunUnknown, programArg1}: `os.spawnl os.spawnle os.spawnlp os.spawnlpe os.spawnv os.spawnve os.spawnvp os.spawnvpe nt.spawnv nt.spawnve
 		asyncio.subprocess_exec ?.subprocess_exec ?.subprocess_shell ?.spawnl ?.spawnle ?.spawnlp ?.spawnlpe ?.spawnv ?.spawnve ?.spawnvp ?.spawnvpe`,
+	// The standard library asks these programs.
+	{buildcode.Run("uname"), nameIt}:    `platform.platform platform.processor platform.uname`,
+	{buildcode.Run("ldconfig"), nameIt}: `ctypes.util.find_library`,
+	{buildcode.Run("ifconfig"), nameIt}: `uuid.getnode uuid.uuid1`,
 	// A process that runs Python code of the package, which speaks for itself.
 	{buildcode.Run("python"), nameIt}: `multiprocessing.Process multiprocessing.Pool multiprocessing.Manager multiprocessing.get_context multiprocessing.set_executable multiprocessing.pool.Pool
 		multiprocessing.process multiprocessing.context multiprocessing.spawn multiprocessing.popen_fork multiprocessing.popen_spawn_posix concurrent.futures.ProcessPoolExecutor concurrent.futures.process
@@ -56,7 +60,7 @@ var effects = buildEffects(map[effect]string{
 		asyncio.open_connection asyncio.start_server asyncio.open_unix_connection multiprocessing.connection multiprocessing.managers setuptools.package_index
 		pip.main pip._internal.main pip._internal.cli pip._internal.commands pip._internal.network pip._internal.download pip.commands pip.download setuptools.command.easy_install setuptools.installer
 		logging.handlers.SocketHandler logging.handlers.DatagramHandler logging.handlers.SMTPHandler logging.handlers.HTTPHandler logging.handlers.SysLogHandler
-		urllib.robotparser wsgiref.simple_server asyncore asynchat fsspec requests_cache niquests treq curl_cffi mechanize tornado.tcpclient trio.open_tcp_stream anyio.connect_tcp
+		antigravity urllib.robotparser wsgiref.simple_server asyncore asynchat fsspec requests_cache niquests treq curl_cffi mechanize tornado.tcpclient trio.open_tcp_stream anyio.connect_tcp
 		redis pymongo pika kafka psycopg2 pymysql ldap3 huggingface_hub gdown dulwich docker
 		ensurepip distutils.command.upload distutils.command.register six.moves.urllib.request
 		?.urlopen ?.urlretrieve ?.create_connection ?.create_server ?.open_connection ?.getaddrinfo ?.gethostbyname ?.gethostbyname_ex ?.connect_ex ?.fetch_build_eggs
