@@ -74,11 +74,22 @@ func (e *evaluator) call(callee, receiver value, name string, args []argument, l
 // leads to it.
 func (e *evaluator) contents(receiver value, args []argument, files []string) []string {
 	var full bool
-	files = union(files, receiver.files, maxStrs, &full)
+	files = union(files, pieces(receiver.files), maxStrs, &full)
 	for _, a := range args {
-		files = union(files, a.v.elements(0).files, maxStrs, &full)
+		files = union(files, pieces(a.v.elements(0).files), maxStrs, &full)
 	}
 	return files
+}
+
+// pieceOf stands before a file of which a value is made, but is not the content.
+const pieceOf = "piece:"
+
+func pieces(files []string) []string {
+	var out []string
+	for _, file := range files {
+		out = append(out, pieceOf+strings.TrimPrefix(file, pieceOf))
+	}
+	return out
 }
 
 // material adds the files of the archive that v names or comes from to the surface:
@@ -86,7 +97,7 @@ func (e *evaluator) contents(receiver value, args []argument, files []string) []
 func (e *evaluator) material(v value) {
 	v = join(value{strs: v.strs}, v.elements(0))
 	for _, file := range v.files {
-		e.p.c.add(file)
+		e.p.c.add(strings.TrimPrefix(file, pieceOf))
 	}
 	for _, s := range v.strs {
 		if file, inside := insidePath(s); inside && e.p.c.has(file) {
@@ -237,7 +248,9 @@ func (e *evaluator) code(v value, line int, c buildcode.Capability) value {
 	out := value{}
 	for _, file := range v.files {
 		// What is made of a file may be anything but what stands in it.
-		if e.p.c.add(file); !v.unknown || strings.HasSuffix(file, ".py") {
+		if whole, piece := strings.CutPrefix(file, pieceOf); piece {
+			e.p.c.add(whole)
+		} else {
 			e.p.enter(file)
 		}
 	}
@@ -247,7 +260,8 @@ func (e *evaluator) code(v value, line int, c buildcode.Capability) value {
 		out = join(out, got)
 		all = all && ok
 	}
-	if !all && (len(v.files) == 0 || v.unknown || len(v.strs) > 0 || len(v.paths) > 0 || v.list != nil) {
+	made := slices.ContainsFunc(v.files, func(f string) bool { return strings.HasPrefix(f, pieceOf) })
+	if !all && (len(v.files) == 0 || made || v.unknown || len(v.strs) > 0 || len(v.paths) > 0 || v.list != nil) {
 		e.use(c, line)
 		out.unknown = true
 	}

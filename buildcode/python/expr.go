@@ -464,7 +464,7 @@ func (e *evaluator) strings() value {
 // mentions looks at what a literal names by itself.
 func (e *evaluator) mentions(v value, line int) {
 	for _, s := range v.strs {
-		if e.p.emit && homeMarks.MatchString(s) {
+		if e.p.emit && s != "~" && homeMarks.MatchString(s) {
 			e.use(buildcode.Home, line)
 		}
 		// "dir/build.py:ffi" is how cffi is told of a file to execute.

@@ -118,6 +118,7 @@ func FuzzSdist(f *testing.F) {
 	f.Add("[build-system]\nbuild-backend='flit_core.buildapi'\n[project]\nname='h'\ndynamic=['version','description']\n", "", "")
 	f.Add("[build-system]\nbuild-backend='mesonpy'\n[tool.meson-python]\nmeson='h.py'\n", "", "")
 	f.Add("[build-system]\nbuild-backend='pdm.backend'\n[tool.pdm.version]\nsource='call'\ngetter='h:f'\n", "", "")
+	f.Add("[build-System]\nbuild-backend='pdm.backend'\n", "", "") // not the table it looks like
 	f.Fuzz(func(t *testing.T, project, config, entries string) {
 		if len(project)+len(config)+len(entries) > 16<<10 {
 			return
@@ -127,22 +128,20 @@ func FuzzSdist(f *testing.F) {
 			"pyproject.toml": project, "setup.cfg": config, "p.egg-info/entry_points.txt": entries,
 		}
 		s := analyseSdistOf(t, files)
-		var parsed struct {
-			System struct {
-				Backend string   `toml:"build-backend"`
-				Path    []string `toml:"backend-path"`
-			} `toml:"build-system"`
-		}
+		// Into a map: a struct's fields are matched whatever their case.
+		parsed := make(map[string]any)
 		if err := toml.Unmarshal([]byte(project), &parsed); err != nil {
 			return
 		}
+		system, _ := parsed["build-system"].(map[string]any)
+		backend, _ := system["build-backend"].(string)
 		switch {
-		case len(parsed.System.Path) > 0:
-		case parsed.System.Backend == "" || parsed.System.Backend == "setuptools.build_meta":
+		case system["backend-path"] != nil:
+		case backend == "" || backend == "setuptools.build_meta":
 			if !has(s, buildcode.Run("marker")) {
 				t.Fatalf("setup.py runs, but %v, kinds %v", s.Capabilities, s.Kinds)
 			}
-		case parsed.System.Backend == "pdm.backend" && !strings.Contains(project, "custom-hook"):
+		case backend == "pdm.backend" && !strings.Contains(project, "custom-hook"):
 			if !has(s, buildcode.Run("hook")) {
 				t.Fatalf("pdm_build.py runs, but %v, kinds %v", s.Capabilities, s.Kinds)
 			}

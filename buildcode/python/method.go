@@ -73,7 +73,7 @@ func (e *evaluator) stringMethod(v value, name string, args []argument, a0 value
 	case "join":
 		e.leak(a0, line)
 		out := joinText(v, a0)
-		out.files = a0.elements(0).files
+		out.files = pieces(a0.elements(0).files)
 		return out, true
 	case "format":
 		for _, a := range args {

@@ -24,7 +24,8 @@ type value struct {
 	// strs are strings, bytes and file system paths, with hole for unknown parts.
 	// A relative path is relative to the root of the archive.
 	strs []string
-	// files are contents of files in the archive, or open files, by path.
+	// files are contents of files in the archive, or open files, by path; with
+	// pieceOf before it, what is made of one.
 	files []string
 	list  *list
 }
@@ -286,7 +287,7 @@ func add(a, b value) value {
 		out := combine(a, b, func(x, y string) string { return x + y })
 		if len(a.files)+len(b.files) > 0 {
 			out.unknown = true
-			out.files = union(a.files, b.files, maxStrs, &out.unknown)
+			out.files = union(pieces(a.files), pieces(b.files), maxStrs, &out.unknown)
 		}
 		return out
 	}
