@@ -11,7 +11,10 @@
 // is installed; "import" lines of .pth files, .start files (PEP 829),
 // sitecustomize and usercustomize run at every start of the interpreter after it.
 // From there, imports, "exec(open(...).read())" and programs started are followed
-// as long as they lead to files of the same archive.
+// as long as they lead to files of the same archive; so are entry points of an
+// .egg-info that lies in it, and bytecode beside a source. Data that is made into
+// code belongs to the surface whatever its form. Under a backend that nobody knows
+// the whole package does.
 //
 // # What it can do
 //
