@@ -146,6 +146,18 @@ func (p *program) script(file string) {
 	if path.Ext(file) == ".rs" {
 		p.inScript(file, text, func(e *evaluator) { e.rust(text) })
 	}
+	if strings.HasPrefix(text, "#!") {
+		p.asScript(file)
+	}
+}
+
+// asScript has a file read as a script, whatever its name: it says so itself, or is
+// handed to what runs anything.
+func (p *program) asScript(file string) {
+	real, _ := p.c.resolve(file)
+	if !script.Reads(real) && path.Ext(real) != ".py" && path.Ext(real) != ".rs" && !slices.Contains(p.scriptRoots, real) {
+		p.scriptRoots = append(p.scriptRoots, real)
+	}
 }
 
 // inScript evaluates something that stands in a file which is not Python.

@@ -314,6 +314,9 @@ func (e *evaluator) word(w string, runs bool, line int) {
 		e.p.c.add(file)
 	default:
 		e.p.start(file)
+		if runs {
+			e.p.asScript(file)
+		}
 	}
 }
 

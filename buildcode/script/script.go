@@ -241,7 +241,7 @@ func (a *analysis) reach(name string) {
 	if a.reached[name] || a.starts[name] || !a.p.Has(name) {
 		return
 	}
-	if l := languageOfName(name); l == other {
+	if l := languageOfName(name); l == other && !a.shells[name] {
 		a.starts[name] = true
 		return
 	}
@@ -420,6 +420,9 @@ func (a *analysis) file(name string) {
 	text, odd := clean(data)
 	f.source = newSource(text, 1, false)
 	l := languageOfName(name)
+	if l == other && a.shells[name] {
+		l = unsure
+	}
 	if l == unsure {
 		l = shebang(text)
 		if l == shellLanguage && path.Ext(name) == "" && !strings.HasPrefix(text, "#!") && !a.shells[name] {
