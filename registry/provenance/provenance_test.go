@@ -394,20 +394,16 @@ func FuzzParts(f *testing.F) {
 	f.Add([]byte(good.Material.Entries[0]), entry.Body, good.Material.Certificate, good.Envelope.Statement, good.Envelope.Signature)
 	f.Fuzz(func(t *testing.T, entry, body, certificate, statement, signature []byte) {
 		var fields map[string]any
-		if json.Unmarshal(entry, &fields) != nil {
+		if json.Unmarshal(entry, &fields) != nil || fields == nil {
 			return
 		}
-		if fields != nil {
-			fields["canonicalizedBody"] = body
-		}
-		var err error
-		changed := good
-		if changed.Material.Entries = make([]json.RawMessage, 1); true {
-			changed.Material.Entries[0], err = json.Marshal(fields)
-		}
+		fields["canonicalizedBody"] = body
+		mixed, err := json.Marshal(fields)
 		if err != nil {
 			t.Fatal(err)
 		}
+		changed := good
+		changed.Material.Entries = []json.RawMessage{mixed}
 		changed.Material.Certificate, changed.Envelope.Statement, changed.Envelope.Signature = certificate, statement, signature
 		data, err := json.Marshal(map[string]any{"version": 1, "attestation_bundles": []any{map[string]any{
 			"publisher": map[string]any{"kind": "GitHub", "repository": "foo/foo", "workflow": "release.yml"}, "attestations": []any{changed},

@@ -153,8 +153,8 @@ func (c *Client) simple(ctx context.Context, name string) (*project, error) {
 }
 
 // Publications asks for the provenance of every file of the given versions that
-// announces one, and verifies it. A release without any has an unknown publisher: PyPI does not
-// show who uploaded a file. Version is spelled as it was asked for.
+// announces one, and verifies it. A release without any has an unknown publisher:
+// PyPI does not show who uploaded a file. Version is spelled as it was asked for.
 func (c *Client) Publications(ctx context.Context, name string, versions []string) ([]registry.Publication, error) {
 	if len(versions) == 0 {
 		return nil, nil
