@@ -263,7 +263,7 @@ func alarming(c buildcode.Capability) bool {
 
 // library analyses the library of a crate, or remembers what was found in it.
 func (s *Scanner) library(ctx context.Context, client registry.Client, a registry.Artifact) (buildcode.Surface, error) {
-	key := "library/1/" + string(a.Digest)
+	key := "library/2/" + string(a.Digest)
 	surface, ok := remembered[buildcode.Surface](ctx, s, key)
 	if ok {
 		return surface, nil
