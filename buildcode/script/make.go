@@ -41,6 +41,9 @@ var makeAssignment = regexp.MustCompile(`^[ ]*(?:(?:override|export|private)[ ]+
 
 var makeTargetAssignment = regexp.MustCompile(`^[^\t#=][^=#]*?:[ \t]*(?:(?:override|export|private)[ ]+)*([A-Za-z_.][\w.]*)[ \t]*(::?=|\?=|\+=|!=|=)[ \t]*((?s:.*))$`)
 
+// automakeCondition stands before a line of a Makefile.in that holds under a condition.
+var automakeCondition = regexp.MustCompile(`^(@[A-Za-z_]\w*_(TRUE|FALSE)@)+`)
+
 func readMake(f *script, text string) {
 	m := &makefile{f: f, s: newShell(f), vars: map[string]*makeVariable{}, parsed: map[string]bool{}, prefix: "\t"}
 	m.s.current = &command{line: 1}
@@ -53,7 +56,9 @@ func (m *makefile) lines(text string, first int, fixed bool) {
 	var define string
 	var body strings.Builder
 	target, source := "", ""
-	inRule := false
+	// assigned: a variable was set since the rule began, which ends the rule (GNU make,
+	// read.c: eval). Only what is surely an assignment as well is no recipe then.
+	inRule, assigned := false, false
 	line := first
 	for len(text) > 0 {
 		at := line
@@ -62,6 +67,7 @@ func (m *makefile) lines(text string, first int, fixed bool) {
 		if !fixed {
 			line += n
 		}
+		logical = automakeCondition.ReplaceAllString(logical, "")
 		trimmed := strings.TrimSpace(logical)
 		if define != "" {
 			if strings.HasPrefix(trimmed, "endef") {
@@ -72,6 +78,9 @@ func (m *makefile) lines(text string, first int, fixed bool) {
 				body.WriteString(logical + "\n")
 			}
 			continue
+		}
+		if !inRule || assigned && makeAssignment.MatchString(trimmed) {
+			logical = strings.TrimLeft(logical, " \t")
 		}
 		if strings.HasPrefix(logical, m.prefix) && inRule {
 			m.recipes = append(m.recipes, recipe{strings.TrimPrefix(logical, m.prefix), at, target, source})
@@ -102,9 +111,10 @@ func (m *makefile) lines(text string, first int, fixed bool) {
 		}
 		if a := makeAssignment.FindStringSubmatch(logical); a != nil {
 			m.assign(a[1], a[2], a[3], at)
+			assigned = true
 			continue
 		}
-		target, source, inRule = m.rule(stripComment(logical), at), m.source, true
+		target, source, inRule, assigned = m.rule(stripComment(logical), at), m.source, true, false
 	}
 }
 
