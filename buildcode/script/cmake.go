@@ -450,7 +450,7 @@ func (c *cmakeFile) builtinVariable(name string) string {
 		return toolVariables[strings.TrimPrefix(upper, "CMAKE_")]
 	case upper == "CMAKE_LINKER":
 		return "ld"
-	case upper == "CMAKE_MAKE_PROGRAM", upper == "MAKE":
+	case upper == "CMAKE_MAKE_PROGRAM", upper == "CMAKE_BUILD_TOOL", upper == "MAKE":
 		return "make"
 	case upper == "CMAKE_COMMENT" || strings.HasPrefix(upper, "CMAKE_EXECUTABLE"):
 		return outside

@@ -41,8 +41,9 @@ var makeAssignment = regexp.MustCompile(`^[ ]*(?:(?:override|export|private)[ ]+
 
 var makeTargetAssignment = regexp.MustCompile(`^[^\t#=][^=#]*?:[ \t]*(?:(?:override|export|private)[ ]+)*([A-Za-z_.][\w.]*)[ \t]*(::?=|\?=|\+=|!=|=)[ \t]*((?s:.*))$`)
 
-// automakeCondition stands before a line of a Makefile.in that holds under a condition.
-var automakeCondition = regexp.MustCompile(`^(@[A-Za-z_]\w*_(TRUE|FALSE)@)+`)
+// automakeCondition stands before a line of a file that configure fills in and that
+// holds under a condition.
+var automakeCondition = regexp.MustCompile(`(?m)^(@[A-Za-z_]\w*_(TRUE|FALSE)@)+`)
 
 func readMake(f *script, text string) {
 	m := &makefile{f: f, s: newShell(f), vars: map[string]*makeVariable{}, parsed: map[string]bool{}, prefix: "\t"}

@@ -434,6 +434,9 @@ func (a *analysis) file(name string) {
 			return
 		}
 	}
+	if l == shellLanguage && strings.HasSuffix(name, ".in") {
+		text = automakeCondition.ReplaceAllString(text, "")
+	}
 	if odd && l == shellLanguage {
 		f.record(buildcode.Unanalysed, 0, "a script with bytes of no text")
 	}
