@@ -53,6 +53,13 @@ func envCapability(name, own string) (buildcode.Capability, bool) {
 // private matches paths at which people keep what is theirs.
 var private = regexp.MustCompile(`(^|[/\\"' ])(~[/\\]|\.ssh\b|\.aws\b|\.gnupg\b|\.npmrc\b|\.pypirc\b|\.netrc\b|\.git-credentials\b|\.kube\b|\.bash_history\b|\.zsh_history\b|\.bashrc\b|\.zshrc\b|\.docker/config|\.config/gh\b|id_rsa\b|id_ed25519\b|wallet\.dat\b)|\.cargo[/\\](credentials|config|bin)|^credentials(\.toml)?$|Login Data$|Local Storage`)
 
+// mayBePrivate rules out most strings at little cost: what private matches has one of
+// these.
+func mayBePrivate(text string) bool {
+	return strings.ContainsAny(text, "~.") || strings.Contains(text, "id_") || strings.HasPrefix(text, "credentials") ||
+		strings.Contains(text, "Login Data") || strings.Contains(text, "Local Storage")
+}
+
 // linking matches arguments that make the compiler or linker load or start
 // something else.
 var linking = regexp.MustCompile(`-fuse-ld=[./{]|^-(wrapper|plugin|load|ccbin)$|-fpass-plugin=|-specs=|--ld-path|-fplugin=|-plugin[=, ]|-wrapper[=, ]|-Zcodegen-backend|codegen-backend=|(^|[ =,-]|-C)linker=|link-arg[a-z-]*=(-B|@|-specs)|LD_PRELOAD|DYLD_INSERT_LIBRARIES|LD_AUDIT|rustc-env=(PATH|COMPILER_PATH|GCC_EXEC_PREFIX)`)
@@ -74,13 +81,13 @@ func (c *scanner) literal(s *source, i int) {
 		c.literals[text] = true
 	}
 	switch {
-	case private.MatchString(text):
+	case mayBePrivate(text) && private.MatchString(text):
 		c.use(s, i, buildcode.Home, "")
 	case systemFiles.MatchString(text):
 		c.use(s, i, buildcode.ReadFiles, "")
 	case starting.MatchString(text):
 		c.use(s, i, buildcode.RunUnknown, "")
-	case linking.MatchString(text):
+	case strings.ContainsAny(text, "-_=") && linking.MatchString(text):
 		c.use(s, i, buildcode.LoadCode, "")
 	}
 	if ownMemory.MatchString(text) && len(c.memories) < maxSeen {

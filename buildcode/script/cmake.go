@@ -454,7 +454,7 @@ func (c *cmakeFile) builtinVariable(name string) string {
 		return "make"
 	case upper == "CMAKE_COMMENT" || strings.HasPrefix(upper, "CMAKE_EXECUTABLE"):
 		return outside
-	case strings.HasSuffix(upper, "_EXECUTABLE") && plainName.MatchString(strings.ToLower(strings.TrimSuffix(upper, "_EXECUTABLE"))):
+	case strings.HasSuffix(upper, "_EXECUTABLE") && plainName(strings.ToLower(strings.TrimSuffix(upper, "_EXECUTABLE"))):
 		return strings.ToLower(strings.TrimSuffix(upper, "_EXECUTABLE"))
 	}
 	if tool := toolVariables[name]; tool != "" && name != "PWD" && name != "IFS" {

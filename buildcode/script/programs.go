@@ -61,8 +61,21 @@ var (
 		ftx-config cscope dvips ps2pdf pdftex tex latex pdflatex xdvi etags gzcat makedepend mkdep vcvarsall vcvars32 vcvars64 vsdevcmd devenv msbuild vswhere bscmake`)
 )
 
-// plainName is what a program may be called in a capability.
-var plainName = regexp.MustCompile(`^[A-Za-z0-9_+.\[:][A-Za-z0-9._+-]{0,63}$`)
+// maxName bounds what a program may be called in a capability, in bytes.
+const maxName = 64
+
+// plainName reports whether a program may be called so, but for the length.
+func plainName(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '+', c == '.':
+		case i > 0 && c == '-', i == 0 && (c == '[' || c == ':'):
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
 
 var versioned = regexp.MustCompile(`^(python|pip|pypy|perl|ruby|gcc|g\+\+|clang|clang\+\+|php|lua|node|automake|autoconf|aclocal|bash|tclsh|wish|llvm-config|gfortran|gcc-ar|gcc-nm|gcc-ranlib|libtool)-?[0-9][0-9.]*w?$`)
 
@@ -95,12 +108,15 @@ func programName(word string) string {
 			word = word[:n]
 		}
 	}
-	if strings.ContainsAny(word, "0123456789") {
+	if !plainName(word) {
+		return ""
+	}
+	if end := word[len(word)-1]; end >= '0' && end <= '9' || end == 'w' || end == '.' {
 		if m := versioned.FindStringSubmatch(word); m != nil {
 			word = m[1]
 		}
 	}
-	if strings.Contains(word, "-") {
+	if strings.Count(word, "-") >= 2 {
 		if m := crossPrefix.FindStringSubmatch(word); m != nil {
 			word = m[1]
 		}
@@ -108,7 +124,7 @@ func programName(word string) string {
 	if word == "pypy" {
 		word = "python"
 	}
-	if !plainName.MatchString(word) {
+	if len(word) > maxName {
 		return ""
 	}
 	return word
