@@ -194,6 +194,9 @@ func (e *evaluator) command(words []string, line, depth int) {
 	reads := name == "" || shells[lower] || wrappers[lower] || makes[lower]
 	for i, w := range words {
 		e.word(w, reads || i == 0, line)
+		if file, inside := insidePath(w); i > 0 && (shells[lower] || makes[lower]) && inside && e.p.c.has(file) {
+			e.p.asScript(file)
+		}
 	}
 	switch {
 	case name == "":
@@ -314,9 +317,6 @@ func (e *evaluator) word(w string, runs bool, line int) {
 		e.p.c.add(file)
 	default:
 		e.p.start(file)
-		if runs {
-			e.p.asScript(file)
-		}
 	}
 }
 
