@@ -233,12 +233,7 @@ func (k *linkedLook) library(ctx context.Context, i int, j *judgement) {
 	if err != nil {
 		return // the finding about the build code of the version before says so, where it matters
 	}
-	var gained []buildcode.Capability
-	for _, c := range buildcode.Compare(&old, &now).Gained {
-		if alarming(c) {
-			gained = append(gained, c)
-		}
-	}
+	gained := alarming(&old, &now)
 	if len(gained) == 0 {
 		return
 	}
@@ -250,15 +245,25 @@ func (k *linkedLook) library(ctx context.Context, i int, j *judgement) {
 	k.add(i, f)
 }
 
-// alarming are the capabilities that a library which runs in build code does not
-// come by in passing: analysis without types takes much in a large library for
-// decoding or cannot resolve it.
-func alarming(c buildcode.Capability) bool {
-	switch c {
-	case buildcode.Network, buildcode.Home, buildcode.LoadCode, buildcode.EmbeddedBinary:
-		return true
+// alarming are the capabilities gained that a library which runs in build code does
+// not come by in passing: analysis without types takes much in a large library for
+// decoding or cannot resolve it. One that started programs which are not everyday
+// tools before may start others.
+func alarming(old, now *buildcode.Surface) []buildcode.Capability {
+	oddRun := func(c buildcode.Capability) bool { return strings.HasPrefix(string(c), "run:") && c.Grave() }
+	ran := slices.ContainsFunc(old.Capabilities, oddRun)
+	var gained []buildcode.Capability
+	for _, c := range buildcode.Compare(old, now).Gained {
+		switch c {
+		case buildcode.Network, buildcode.Home, buildcode.LoadCode, buildcode.EmbeddedBinary:
+			gained = append(gained, c)
+		default:
+			if oddRun(c) && !ran {
+				gained = append(gained, c)
+			}
+		}
 	}
-	return strings.HasPrefix(string(c), "run:") && c.Grave()
+	return gained
 }
 
 // library analyses the library of a crate, or remembers what was found in it.
