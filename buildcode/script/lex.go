@@ -17,7 +17,14 @@ const (
 
 const holes = outside + output + content + built + many
 
-func hasHole(s string) bool { return strings.ContainsAny(s, holes) }
+func hasHole(s string) bool {
+	for i := range len(s) {
+		if s[i]-outside[0] <= many[0]-outside[0] {
+			return true
+		}
+	}
+	return false
+}
 
 // part is a piece of a word.
 type part struct {

@@ -103,10 +103,8 @@ func programName(word string) string {
 		}
 		word = name
 	}
-	for _, suffix := range []string{".exe", ".com"} {
-		if n := len(word) - len(suffix); n > 0 && strings.EqualFold(word[n:], suffix) {
-			word = word[:n]
-		}
+	if n := len(word) - 4; n > 0 && word[n] == '.' && (strings.EqualFold(word[n:], ".exe") || strings.EqualFold(word[n:], ".com")) {
+		word = word[:n]
 	}
 	if !plainName(word) {
 		return ""
