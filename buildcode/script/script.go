@@ -222,7 +222,7 @@ func (a *analysis) result() Result {
 		r.Uses = append(r.Uses, u)
 	}
 	slices.SortFunc(r.Uses, func(x, y buildcode.Use) int {
-		return cmp.Or(strings.Compare(x.Path, y.Path), x.Line-y.Line, strings.Compare(string(x.Capability), string(y.Capability)))
+		return cmp.Or(strings.Compare(x.Path, y.Path), x.Line-y.Line, strings.Compare(string(x.Capability), string(y.Capability)), strings.Compare(x.Text, y.Text))
 	})
 	for name := range a.reached {
 		r.Files = append(r.Files, name)
