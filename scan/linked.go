@@ -148,7 +148,7 @@ func (k *linkedLook) entry(ctx context.Context, i int) {
 		return
 	}
 	for _, j := range k.jobs {
-		if j.change.New == e && j.artifact != nil && j.oldArtifact != nil {
+		if j.change.New == e && j.change.Old != nil && j.artifact != nil {
 			k.library(ctx, i, j)
 		}
 	}
@@ -229,9 +229,16 @@ func (k *linkedLook) library(ctx context.Context, i int, j *judgement) {
 		})
 		return
 	}
-	old, err := k.scanner.library(ctx, j.client, *j.oldArtifact)
-	if err != nil {
-		return // the finding about the build code of the version before says so, where it matters
+	// Where the version before cannot be read, all that this one is able to do counts
+	// as gained.
+	old, unread := buildcode.Surface{}, []string{"the version before could not be read to compare"}
+	if j.oldArtifact != nil {
+		if old, err = k.scanner.library(ctx, j.client, *j.oldArtifact); err == nil {
+			unread = nil
+		} else {
+			k.retry = k.retry || errors.Is(err, errFetch)
+			unread = append(unread, err.Error())
+		}
 	}
 	gained := alarming(&old, &now)
 	if len(gained) == 0 {
@@ -239,7 +246,8 @@ func (k *linkedLook) library(ctx context.Context, i int, j *judgement) {
 	}
 	f := policy.Finding{
 		Rule: policy.CapabilityGained, Grave: true, Code: codeOf(&now, &old), Subject: "library",
-		Message: fmt.Sprintf("is linked into %s, and its own code can now do more: %s", k.new.way(i), joinCapabilities(gained)),
+		Message:  fmt.Sprintf("is linked into %s, and its own code can now do more: %s", k.new.way(i), joinCapabilities(gained)),
+		Evidence: unread,
 	}
 	f.Code.Gained = gained
 	k.add(i, f)

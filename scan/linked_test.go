@@ -162,3 +162,29 @@ func TestPromise3UnknownEdgesAreSaid(t *testing.T) {
 		t.Errorf("once it answers: %q, retry %t", found, result.Retry)
 	}
 }
+
+// TestPromise3AnUnreadLibraryIsNoHarmlessOne: a library that is linked into build code
+// is compared with nothing where the version before cannot be read.
+func TestPromise3AnUnreadLibraryIsNoHarmlessOne(t *testing.T) {
+	const connects = "-- crates/idents/%[1]s/src/lib.rs --\npub fn f() { let _ = std::net::TcpStream::connect((\"example.invalid\", 443)); }\n"
+	text := "-- registry.toml --\n[crates.\"enum-macros@1.0.0\"]\npublished = 2024-01-01T00:00:00Z\ndeps = [\"idents\"]\n[crates.\"idents@1.0.0\"]\npublished = 2024-01-01T00:00:00Z\n[crates.\"idents@1.0.1\"]\npublished = 2024-02-01T00:00:00Z\n" +
+		plainCrate("enum-macros", "1.0.0")
+	for _, version := range []string{"1.0.0", "1.0.1"} {
+		text += fmt.Sprintf("-- crates/idents/%[1]s/Cargo.toml --\n[package]\nname = \"idents\"\nversion = %[1]q\nbuild = false\n"+connects, version)
+	}
+	lock := func(version string) []byte {
+		return crateLock("app 0.1.0: enum-macros", "enum-macros 1.0.0: idents", "idents "+version)
+	}
+	server, scanner := newScanner(t, []byte(text))
+	server.Inject(registrytest.Fault{Path: "/static/crates/idents/idents-1.0.0.crate", Status: http.StatusInternalServerError})
+	result := linkedScan(t, server, scanner, "", lock("1.0.0"), lock("1.0.1"))
+	found := said(result, policy.CapabilityGained)
+	if len(found) != 1 || !strings.Contains(found[0], "can now do more: network (the version before could not be read to compare") || !result.Retry {
+		t.Errorf("found %q, retry %t", found, result.Retry)
+	}
+	server.Heal()
+	result = linkedScan(t, server, scanner, "", lock("1.0.0"), lock("1.0.1"))
+	if found := said(result, policy.CapabilityGained, policy.Unverified); len(found) != 0 || result.Retry {
+		t.Errorf("once it can be read: %q, retry %t", found, result.Retry)
+	}
+}
