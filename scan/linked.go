@@ -143,7 +143,9 @@ func (k *linkedLook) close(ctx context.Context, in Input, g *gathered, concerned
 // entry looks at one package that is linked into build code.
 func (k *linkedLook) entry(ctx context.Context, i int) {
 	e := &k.pair.new.Entries[i]
-	if !k.old.names[e.Package.Name] {
+	// A second version beside one that is linked already is another package.
+	second := slices.ContainsFunc(k.jobs, func(j *judgement) bool { return j.change.New == e && j.change.Old == nil })
+	if second || !k.old.names[e.Package.Name] {
 		k.entered(ctx, i)
 		return
 	}

@@ -188,3 +188,23 @@ func TestPromise3AnUnreadLibraryIsNoHarmlessOne(t *testing.T) {
 		t.Errorf("once it can be read: %q, retry %t", found, result.Retry)
 	}
 }
+
+// TestASecondVersionEntersBuildCode: another version of a package that is linked
+// already comes in beside it.
+func TestASecondVersionEntersBuildCode(t *testing.T) {
+	server, scanner := newScanner(t, linkedText())
+	base := crateLock("app 0.1.0: native-sys", "cc 1.0.0: jobserver", "jobserver 1.0.0", "native-sys 1.0.0: cc")
+	head := crateLock("app 0.1.0: native-sys", "cc 1.0.0", "jobserver 1.0.0", "jobserver 1.1.0: libc", "libc 1.0.0", "native-sys 1.0.0: cc")
+	head = []byte(strings.Replace(string(head), "{{crate:cc@1.0.0}}\"\n", "{{crate:cc@1.0.0}}\"\ndependencies = [\"jobserver 1.0.0\", \"jobserver 1.1.0\"]\n", 1))
+	result := linkedScan(t, server, scanner, "", base, head)
+	var names []string
+	for _, f := range result.Findings {
+		if f.Rule == policy.BuildPathEntered {
+			names = append(names, f.Package.Name+" "+f.Package.Version)
+		}
+	}
+	slices.Sort(names)
+	if diff := cmp.Diff([]string{"jobserver 1.1.0", "libc 1.0.0"}, names); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
