@@ -35,9 +35,13 @@ const maxName = 256
 //
 // Any error is a *lockfile.Error.
 func Parse(path string, data []byte) (*lockfile.Lockfile, error) {
+	// Room for what the file seems to hold, as cargo writes it, but for no more
+	// packages than its bytes suffice for.
+	packages := min(bytes.Count(data, []byte("[[package]]")), len(data)/len("[[package]]\nname=\"\"\nversion=\"\"\n"))
 	p := parser{
-		file:  &lockfile.Lockfile{Path: path, Format: lockfile.Cargo, Data: data},
-		names: make(map[string]candidates, bytes.Count(data, []byte("[[package]]"))),
+		file:  &lockfile.Lockfile{Path: path, Format: lockfile.Cargo, Data: data, Entries: make([]lockfile.Entry, 0, packages)},
+		names: make(map[string]candidates, packages),
+		wants: make([]want, 0, bytes.Count(data, []byte("\n \""))),
 	}
 	doc, err := tree.ReadTOML(path, data, "package", p.add)
 	if err != nil {
@@ -334,18 +338,14 @@ func (p *parser) digest(s string) (lockkeeper.Digest, error) {
 		p.digests = strings.Builder{}
 		p.digests.Grow(256 * (len("sha256:") + 64))
 	}
-	start := p.digests.Len()
-	p.digests.WriteString("sha256:")
-	for i := range len(s) {
-		c := s[i]
-		switch {
-		case c >= '0' && c <= '9' || c >= 'a' && c <= 'f':
-		case c >= 'A' && c <= 'F':
-			c += 'a' - 'A'
-		default:
+	lower := strings.ToLower(s) // which is s itself, as cargo writes it
+	for i := range len(lower) {
+		if c := lower[i]; c-'0' > 9 && c-'a' > 5 {
 			return "", fmt.Errorf("checksum %.80q: want 64 hexadecimal digits", s)
 		}
-		p.digests.WriteByte(c)
 	}
+	start := p.digests.Len()
+	p.digests.WriteString("sha256:")
+	p.digests.WriteString(lower)
 	return lockkeeper.Digest(p.digests.String()[start:]), nil
 }
