@@ -131,14 +131,26 @@ func (p *Project) First() time.Time {
 	return first
 }
 
+// Signer is who published a file, as one bundle of its attestations says.
+type Signer struct {
+	Publisher lockkeeper.Principal // as the certificate names it
+	// Environment is where the index says that the publisher must deploy to, such as
+	// "release", which may ask people for approval; empty: anywhere. No certificate
+	// names it, so that it is the index's word alone.
+	Environment string
+}
+
 // Publication is who published one release, as far as the registry tells.
 type Publication struct {
 	Version string
 	// Publisher is unknown where the registry does not say.
 	Publisher lockkeeper.Principal
+	// Environment of the publisher, as the registry states it (Signer).
+	Environment string
 	// Attested: published through trusted publishing, as crates.io states it, or
 	// with attestations on every file that were verified. Mixed: on some files
-	// only, or by different publishers, in which case Publisher is unknown.
+	// only, or by different publishers or environments, in which case what they do
+	// not share is unknown.
 	Attested, Mixed bool
 	// Unverified says which file's provenance could not be verified, and why, in
 	// which case nothing else is known: Publisher is unknown, and neither Attested

@@ -13,8 +13,8 @@
 //     names it.
 //
 // The last is how PyPI itself does it (pypi-attestations, verify in _impl.py). A
-// certificate does not name the deployment environment that a claim may name, so
-// nothing is said about that.
+// certificate does not name the deployment environment that a claim may name: that
+// is handed on as the index states it.
 //
 // It fetches nothing: the trust root is given to it. The one that is built in is
 // Sigstore's public one, which rarely changes, yet does; New takes another.
@@ -30,6 +30,7 @@ import (
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/registry"
 	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore-go/pkg/verify"
 )
@@ -77,11 +78,10 @@ func New(trustRoot []byte) (*Verifier, error) {
 func (v *Verifier) Root() lockkeeper.Digest { return v.digest }
 
 // Verify takes an index's answer about one file (PEP 740: the provenance object)
-// and gives the publisher of each of its bundles, in their order, as the
-// certificates name them. An answer without bundles gives none. Every attestation
+// and gives who signed each of its bundles, in their order. An answer without bundles gives none. Every attestation
 // must hold; the error names the first that does not, and why, and is the same on
 // every try.
-func (v *Verifier) Verify(data []byte, filename string, digest lockkeeper.Digest) ([]lockkeeper.Principal, error) {
+func (v *Verifier) Verify(data []byte, filename string, digest lockkeeper.Digest) ([]registry.Signer, error) {
 	bundles, err := parse(data)
 	if err != nil {
 		return nil, err
@@ -89,17 +89,20 @@ func (v *Verifier) Verify(data []byte, filename string, digest lockkeeper.Digest
 	if digest == "" && len(bundles) > 0 {
 		return nil, errors.New("the index states no SHA-256 of the file, which attestations are about")
 	}
-	var publishers []lockkeeper.Principal
+	var signers []registry.Signer
 	for _, b := range bundles {
-		var publisher lockkeeper.Principal
+		signer := registry.Signer{}
+		if signer.Environment, err = b.Publisher.environment(); err != nil {
+			return nil, err
+		}
 		for _, a := range b.Attestations {
-			if publisher, err = v.attestation(a, b.Publisher, filename, digest); err != nil {
+			if signer.Publisher, err = v.attestation(a, b.Publisher, filename, digest); err != nil {
 				return nil, err
 			}
 		}
-		publishers = append(publishers, publisher)
+		signers = append(signers, signer)
 	}
-	return publishers, nil
+	return signers, nil
 }
 
 // attestation verifies one. The publisher is read from its certificate only after

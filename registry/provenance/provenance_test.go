@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/registry"
 	"github.com/lockkeeper/lockkeeper/registry/provenance"
 	"github.com/lockkeeper/lockkeeper/registry/provenance/provenancetest"
 )
@@ -57,7 +58,7 @@ func TestRealAttestationsHold(t *testing.T) {
 	v := newVerifier(t, nil)
 	for _, test := range real {
 		publishers, err := v.Verify(read(t, test.name), test.filename, digest(t, test.sha256))
-		if err != nil || len(publishers) != 1 || publishers[0].String() != test.publisher {
+		if err != nil || len(publishers) != 1 || publishers[0].Publisher.String() != test.publisher {
 			t.Errorf("%s: %v, %v; want %s", test.name, publishers, err, test.publisher)
 		}
 	}
@@ -265,13 +266,17 @@ func TestOwnSigstoreHolds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		environment := ""
+		if p.Kind == lockkeeper.GitHubRepo || p.Kind == lockkeeper.GitLabPath {
+			environment = "release to all"
+		}
 		for _, at := range []time.Time{{}, time.Date(2012, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2060, 1, 1, 0, 0, 0, 0, time.UTC)} {
-			got, err := v.Verify(provenanceOf(t, s, provenancetest.Claim{Publisher: p, Time: at}), wheel, sum)
+			got, err := v.Verify(provenanceOf(t, s, provenancetest.Claim{Publisher: p, Environment: environment, Time: at}), wheel, sum)
 			if err != nil {
 				t.Errorf("%s at %s: %v", publisher, at, err)
 				continue
 			}
-			if diff := cmp.Diff([]lockkeeper.Principal{p}, got); diff != "" {
+			if diff := cmp.Diff([]registry.Signer{{Publisher: p, Environment: environment}}, got); diff != "" {
 				t.Errorf("publishers (-want +got):\n%s", diff)
 			}
 		}
@@ -446,6 +451,34 @@ func BenchmarkVerifyReal(b *testing.B) {
 	for b.Loop() {
 		if _, err := v.Verify(data, real[0].filename, d); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestEnvironmentIsTheIndexsWord: no certificate names an environment, so that one
+// is taken over as it is claimed; null, "" and none at all are the same.
+func TestEnvironmentIsTheIndexsWord(t *testing.T) {
+	v := newVerifier(t, nil)
+	file := real[0]
+	for _, test := range []struct{ claimed, want, broken string }{
+		{`null`, "", ""},
+		{`""`, "", ""},
+		{`"release"`, "release", ""},
+		{`"to all users"`, "to all users", ""},
+		{`"two\nlines"`, "", "an environment whose name"},
+		{`"` + strings.Repeat("e", 2000) + `"`, "", "an environment whose name"},
+		{`7`, "", "cannot be read"},
+	} {
+		data := bytes.Replace(read(t, file.name), []byte(`"environment": null`), []byte(`"environment": `+test.claimed), 1)
+		got, err := v.Verify(data, file.filename, digest(t, file.sha256))
+		if test.broken != "" {
+			if err == nil || !strings.Contains(err.Error(), test.broken) {
+				t.Errorf("%.40s: %v, %v; want an error with %q", test.claimed, got, err, test.broken)
+			}
+			continue
+		}
+		if err != nil || len(got) != 1 || got[0].Environment != test.want {
+			t.Errorf("%s: %v, %v; want the environment %q", test.claimed, got, err, test.want)
 		}
 	}
 }

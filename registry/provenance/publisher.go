@@ -8,12 +8,12 @@ import (
 	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
 )
 
-// publisher is whom an index claims to have published a file (PEP 740). Its
-// environment is left out: no certificate tells it.
+// publisher is whom an index claims to have published a file (PEP 740).
 type publisher struct {
 	Kind             string `json:"kind"`
 	Repository       string `json:"repository"`        // GitHub, GitLab
 	Workflow         string `json:"workflow"`          // GitHub: a file name
+	Environment      string `json:"environment"`       // GitHub, GitLab; null and "" are the same
 	WorkflowFilepath string `json:"workflow_filepath"` // GitLab: a path
 	Email            string `json:"email"`             // Google
 	ProjectID        string `json:"project_id"`        // CircleCI, like those below
@@ -28,6 +28,18 @@ const (
 	googleIssuer = "https://accounts.google.com"
 	circleIssuer = "https://oidc.circleci.com"
 )
+
+// maxEnvironment bounds the name of an environment, in bytes; GitHub's have 255
+// characters at most.
+const maxEnvironment = 1024
+
+// environment is the claim's, which no certificate can confirm or refute.
+func (p publisher) environment() (string, error) {
+	if len(p.Environment) > maxEnvironment || strings.ContainsFunc(p.Environment, func(r rune) bool { return r != ' ' && unprintable(r) }) {
+		return "", fmt.Errorf("the index claims an environment whose name, %.100q, is not one", p.Environment)
+	}
+	return p.Environment, nil
+}
 
 // signed holds the claim against a certificate and gives the publisher as the
 // certificate names it.

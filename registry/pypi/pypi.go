@@ -38,9 +38,9 @@ const (
 // Verifier verifies the provenance of files. It is safe for concurrent use.
 type Verifier interface {
 	// Verify takes the Integrity API's answer about the file of that name and
-	// SHA-256 and gives the publisher of each of its attestation bundles; none
+	// SHA-256 and gives who signed each of its attestation bundles; none
 	// where the answer has no attestations. The error says what does not hold.
-	Verify(provenance []byte, filename string, digest lockkeeper.Digest) ([]lockkeeper.Principal, error)
+	Verify(provenance []byte, filename string, digest lockkeeper.Digest) ([]registry.Signer, error)
 }
 
 // Config of a Client. The zero value asks the public index.
@@ -215,25 +215,25 @@ func (c *Client) provenance(ctx context.Context, p *project, a registry.Artifact
 	if c.verifier == nil {
 		return provenance{unverified: "there is no verifier"}, nil
 	}
-	publishers, err := c.verifier.Verify(data, a.Filename, a.Digest)
+	signers, err := c.verifier.Verify(data, a.Filename, a.Digest)
 	if err != nil {
 		return provenance{unverified: err.Error()}, nil
 	}
-	return provenance{publishers: publishers}, nil
+	return provenance{signers: signers}, nil
 }
 
 // provenance is what is known of one file: by whom each of its bundles was
 // signed, or why that is not known.
 type provenance struct {
-	publishers []lockkeeper.Principal
+	signers    []registry.Signer
 	unverified string
 }
 
 // conclude makes one statement of what the files of a release say.
 func conclude(version string, r *registry.Release, files []provenance) registry.Publication {
 	out := registry.Publication{Version: version, Published: r.Published}
-	attested, agreed := 0, true
-	var first lockkeeper.Principal
+	attested, agreed, together := 0, true, true
+	var first registry.Signer
 	for i, f := range files {
 		if f.unverified != "" {
 			return registry.Publication{
@@ -241,23 +241,27 @@ func conclude(version string, r *registry.Release, files []provenance) registry.
 				Unverified: fmt.Sprintf("%s: %s", r.Artifacts[i].Filename, f.unverified),
 			}
 		}
-		if len(f.publishers) == 0 {
+		if len(f.signers) == 0 {
 			continue
 		}
 		if attested++; attested == 1 {
-			first = f.publishers[0]
+			first = f.signers[0]
 		}
-		for _, p := range f.publishers {
-			agreed = agreed && p.Is(first)
+		for _, s := range f.signers {
+			agreed = agreed && s.Publisher.Is(first.Publisher)
+			together = together && s.Environment == first.Environment
 		}
 	}
 	if attested == 0 {
 		return out
 	}
 	out.Attested = attested == len(files)
-	out.Mixed = !out.Attested || !agreed
+	out.Mixed = !out.Attested || !agreed || !together
 	if agreed {
-		out.Publisher = first
+		out.Publisher = first.Publisher
+		if together {
+			out.Environment = first.Environment
+		}
 	}
 	return out
 }

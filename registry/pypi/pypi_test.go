@@ -48,6 +48,16 @@ publisher = "gitlab:zope/interface/.gitlab-ci.yml"
 published = 2026-03-01T00:00:00Z
 publisher = "google:robot@example.invalid"
 yanked = true
+[pypi."Zope.Interface@7.1"]
+published = 2026-04-01T00:00:00Z
+publisher = "github:zope/interface/release.yml"
+environment = "release"
+[pypi."Zope.Interface@7.2"]
+published = 2026-05-01T00:00:00Z
+publisher = "github:zope/interface/release.yml"
+environment = "release"
+[pypi."zope.interface-7.2.tar.gz"]
+environment = ""
 [pypi.held]
 status = "quarantined"
 [pypi."held@1.0"]
@@ -58,6 +68,8 @@ from setuptools import setup
 -- pypi/Zope.Interface/6.1/sdist/zope.interface-6.1.tar.gz/setup.py --
 -- pypi/Zope.Interface/6.2/wheel/zope_interface-6.2-py3-none-any.whl/zope/__init__.py --
 -- pypi/Zope.Interface/6.2/sdist/zope.interface-6.2.tar.gz/setup.py --
+-- pypi/Zope.Interface/7.2/wheel/zope_interface-7.2-py3-none-any.whl/zope/__init__.py --
+-- pypi/Zope.Interface/7.2/sdist/zope.interface-7.2.tar.gz/setup.py --
 `
 
 func start(t *testing.T, text string) *registrytest.Server {
@@ -108,7 +120,7 @@ func TestProject(t *testing.T) {
 	for _, r := range p.Releases {
 		versions = append(versions, r.Package.Version)
 	}
-	if diff := cmp.Diff([]string{"5.0", "6.0", "6.1", "6.2", "7.0"}, versions); diff != "" {
+	if diff := cmp.Diff([]string{"5.0", "6.0", "6.1", "6.2", "7.0", "7.1", "7.2"}, versions); diff != "" {
 		t.Errorf("versions (-want +got):\n%s", diff)
 	}
 	r := p.Release("6.1.0")
@@ -143,13 +155,15 @@ func TestProject(t *testing.T) {
 func TestPublications(t *testing.T) {
 	s := start(t, world)
 	c := newClient(t, config(s))
-	got, err := c.Publications(t.Context(), "zope-interface", []string{"7.0", "6.2", "6.1", "6.0.0", "5.0", "9.9"})
+	got, err := c.Publications(t.Context(), "zope-interface", []string{"7.2", "7.1", "7.0", "6.2", "6.1", "6.0.0", "5.0", "9.9"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	day := func(y, m, d int) time.Time { return time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC) }
 	github := lockkeeper.Principal{Kind: lockkeeper.GitHubRepo, ID: "zope/interface/release.yml"}
 	want := []registry.Publication{
+		{Version: "7.2", Publisher: github, Attested: true, Mixed: true, Published: day(2026, 5, 1)},
+		{Version: "7.1", Publisher: github, Environment: "release", Attested: true, Published: day(2026, 4, 1)},
 		{Version: "7.0", Publisher: lockkeeper.Principal{Kind: lockkeeper.Google, ID: "robot@example.invalid"}, Attested: true, Published: day(2026, 3, 1)},
 		{Version: "6.2", Attested: true, Mixed: true, Published: day(2026, 2, 1)},
 		{Version: "6.1", Publisher: github, Mixed: true, Published: day(2026, 1, 1)},
@@ -159,8 +173,8 @@ func TestPublications(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("publications (-want +got):\n%s", diff)
 	}
-	if n := s.Count(registrytest.Provenance); n != 5 {
-		t.Errorf("%d provenances asked for, want 5: one for each file that announces one", n)
+	if n := s.Count(registrytest.Provenance); n != 8 {
+		t.Errorf("%d provenances asked for, want 8: one for each file that announces one", n)
 	}
 }
 

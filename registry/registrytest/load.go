@@ -28,6 +28,7 @@ type statement struct {
 	Status    string     `toml:"status"`          // projects
 	Owners    *[]string  `toml:"owners"`          // names alone
 	Requires  *string    `toml:"requires-python"` // PyPI
+	Env       *string    `toml:"environment"`     // PyPI
 }
 
 type statements struct {
@@ -285,8 +286,8 @@ func (s *Server) stateOwners(eco lockkeeper.Ecosystem, name string, texts []stri
 }
 
 func (st statement) ofCrate(c *Crate) error {
-	if st.Status != "" || st.Owners != nil {
-		return errors.New("status is for PyPI's projects, owners for a name without version")
+	if st.Status != "" || st.Owners != nil || st.Env != nil {
+		return errors.New("status and environment are for PyPI's projects, owners for a name without version")
 	}
 	var err error
 	st.common(&c.Published, &c.Yanked)
@@ -309,9 +310,12 @@ func (st statement) ofCrate(c *Crate) error {
 // ofFile does not know deps and format: they are a crate's.
 func (st statement) ofFile(f *File) error {
 	if st.Deps != nil || st.Format != 0 || st.Status != "" || st.Owners != nil {
-		return errors.New("only published, publisher, yanked and requires-python can be stated")
+		return errors.New("only published, publisher, environment, yanked and requires-python can be stated")
 	}
 	st.common(&f.Published, &f.Yanked)
+	if st.Env != nil {
+		f.Environment = *st.Env
+	}
 	if st.Requires != nil {
 		f.RequiresPython = *st.Requires
 	}

@@ -31,6 +31,7 @@
 //	[pypi."litellm@1.82.8"]
 //	published = 2026-03-24T08:30:00Z
 //	publisher = "github:example/litellm/release.yml"   # provenance of each file, signed; default: none
+//	environment = "release"                            # of that publisher; default: none
 //	yanked    = false
 //	requires-python = ">=3.9"                          # default: none
 //
@@ -96,6 +97,7 @@ type File struct {
 	Project, Version, Filename string
 	Published                  time.Time
 	Publisher                  lockkeeper.Principal // unknown: no provenance
+	Environment                string               // of the publisher
 	Yanked                     bool
 	RequiresPython             string // empty: not stated
 	Files                      map[string][]byte
@@ -196,7 +198,7 @@ func (s *Server) AddFile(f File) error {
 	}
 	if f.Publisher.Known() {
 		var err error
-		claim := provenancetest.Claim{Publisher: f.Publisher, Filename: f.Filename, Digest: lockkeeper.Digest("sha256:" + f.digest), Time: f.Published}
+		claim := provenancetest.Claim{Publisher: f.Publisher, Environment: f.Environment, Filename: f.Filename, Digest: lockkeeper.Digest("sha256:" + f.digest), Time: f.Published}
 		if f.provenance, err = s.sigstore.Provenance(claim); err != nil {
 			return fmt.Errorf("file %s: %w", f.Filename, err)
 		}

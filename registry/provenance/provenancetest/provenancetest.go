@@ -157,6 +157,8 @@ type Claim struct {
 	// Publisher signs: github:owner/repo/workflow.yml, gitlab:group/project/.gitlab-ci.yml,
 	// google:account or circleci:project/pipeline.
 	Publisher lockkeeper.Principal
+	// Environment that the index claims of a workflow of GitHub or GitLab. Empty: none.
+	Environment string
 	// Filename and Digest are what it is about.
 	Filename string
 	Digest   lockkeeper.Digest
@@ -184,19 +186,24 @@ func (s *Sigstore) Provenance(c Claim) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	bundle := map[string]any{"publisher": claimed(c.Publisher), "attestations": []any{attestation}}
+	bundle := map[string]any{"publisher": claimed(c.Publisher, c.Environment), "attestations": []any{attestation}}
 	return encode(map[string]any{"version": 1, "attestation_bundles": []any{bundle}}), nil
 }
 
-// claimed is a publisher in the words of PEP 740.
-func claimed(p lockkeeper.Principal) map[string]any {
+// claimed is a publisher in the words of PEP 740, of which an environment that there
+// is not is null for GitHub and empty for GitLab, as PyPI has it.
+func claimed(p lockkeeper.Principal, environment string) map[string]any {
 	switch p.Kind {
 	case lockkeeper.GitHubRepo:
 		repository, workflow, _ := cutGitHub(p.ID)
-		return map[string]any{"kind": "GitHub", "repository": repository, "workflow": workflow, "environment": nil, "claims": nil}
+		publisher := map[string]any{"kind": "GitHub", "repository": repository, "workflow": workflow, "environment": nil, "claims": nil}
+		if environment != "" {
+			publisher["environment"] = environment
+		}
+		return publisher
 	case lockkeeper.GitLabPath:
 		repository, workflow, _ := cutGitLab(p.ID)
-		return map[string]any{"kind": "GitLab", "repository": repository, "workflow_filepath": workflow, "environment": ""}
+		return map[string]any{"kind": "GitLab", "repository": repository, "workflow_filepath": workflow, "environment": environment}
 	case lockkeeper.CircleCI:
 		project, pipeline, _ := strings.Cut(p.ID, "/")
 		return map[string]any{"kind": "CircleCI", "project_id": project, "pipeline_definition_id": pipeline, "vcs_origin": nil, "vcs_ref": nil}
