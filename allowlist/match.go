@@ -17,7 +17,10 @@ import (
 //   - code: may covers all capabilities, build-code is the very surface. Where an
 //     entry has both, both must hold. An empty may allows code that is able to do
 //     nothing. What could not be analysed is never covered by may.
-//   - people: one of the publishers covers s's. An unknown publisher is nobody.
+//   - people: one of the publishers covers s's. An unknown publisher is nobody. Lost
+//     provenance is admitted by an entry for exactly this version alone: one for the
+//     publisher was written when there was more behind the name, or before there was
+//     any, and would let a stolen token in again.
 //   - other: the rule is named, and the subject is not Unbound.
 //
 // Whatever cannot be read (a version range made by hand, say) does not hold.
@@ -47,6 +50,9 @@ func (e Entry) Admits(s Subject, now time.Time) (bool, string) {
 		ok, why = e.admitsCode(s)
 	case People:
 		ok, why = e.admitsPublisher(s.Publisher)
+		if ok && s.Rule == publisherDowngraded && !e.pins(s.Package) {
+			ok, why = false, fmt.Sprintf("accepts releases by %s, but not that provenance is lost: that takes an entry with versions = %q", s.Publisher, exact(s.Package))
+		}
 	case Other:
 		ok, why = e.admitsRule(s.Rule)
 		if ok && s.Unbound {
@@ -115,6 +121,11 @@ func (e Entry) admitsCode(s Subject) (bool, string) {
 		held = append(held, "build-time code that may "+mayWords(e.May))
 	}
 	return true, "accepts " + strings.Join(held, ", ")
+}
+
+// pins reports whether e is about p's version and no other.
+func (e Entry) pins(p lockkeeper.Package) bool {
+	return strings.ReplaceAll(e.Versions, " ", "") == exact(p)
 }
 
 func (e Entry) admitsPublisher(p lockkeeper.Principal) (bool, string) {

@@ -34,6 +34,13 @@ func by(publisher string) Subject {
 	return Subject{Package: ring("0.17.8"), Rule: "publisher-changed", Aspect: People, Publisher: p}
 }
 
+// lost is a release by publisher that lacks provenance which the one before had.
+func lost(publisher string) Subject {
+	s := by(publisher)
+	s.Rule = publisherDowngraded
+	return s
+}
+
 func other(rule string) Subject {
 	return Subject{Package: ring("0.17.8"), Rule: rule, Aspect: Other}
 }
@@ -71,6 +78,11 @@ func TestAdmits(t *testing.T) {
 		{"repository covers its workflows", `publishers = ["github:briansmith/ring"]`, by("github:BrianSmith/ring/release.yml"), true, ""},
 		{"workflow covers no other", `publishers = ["github:briansmith/ring/ci.yml"]`, by("github:briansmith/ring/release.yml"), false, ""},
 		{"unknown publisher", `publishers = ["user:52"]`, by("unknown"), false, "not known"},
+		{"lost provenance, publisher for good", `publishers = ["user:52"]`, lost("user:52"), false, `not that provenance is lost: that takes an entry with versions = "=0.17.8"`},
+		{"lost provenance, in a range", "versions = '0.17'\npublishers = ['user:52']", lost("user:52"), false, "that takes an entry"},
+		{"lost provenance, this version", "versions = '= 0.17.8'\npublishers = ['user:52']", lost("user:52"), true, "accepts releases by user:52"},
+		{"lost provenance, another version", "versions = '=0.17.9'\npublishers = ['user:52']", lost("user:52"), false, "about versions =0.17.9 only"},
+		{"lost environment, repository for good", `publishers = ["github:briansmith/ring"]`, lost("github:briansmith/ring/release.yml"), false, "that takes an entry"},
 		{"rule", `rules = ["release-too-new"]`, other("release-too-new"), true, "accepts release-too-new"},
 		{"another rule", `rules = ["release-too-new"]`, other("release-yanked"), false, "accepts release-too-new only"},
 		{"no rule", `rules = ["release-too-new"]`, other(""), false, ""},
