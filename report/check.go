@@ -50,7 +50,11 @@ func CheckRun(r *Report) Check {
 		}
 		message := visible(strings.Join(append([]string{shorten(what+" "+f.Message, 1000)}, f.Evidence[:min(len(f.Evidence), 10)]...), "\n"), true)
 		key := fmt.Sprintf("%s:%d:%s", f.Lockfile, f.Line, what)
-		if i, ok := place[key]; ok { // one annotation for each package at its line, the worst level first
+		i, ok := place[key]
+		if line := r.publishedOf(f.Package); line != "" && !ok {
+			message += "\n" + visible(line, false)
+		}
+		if ok { // one annotation for each package at its line, the worst level first
 			c.Annotations[i].Title = shorten(c.Annotations[i].Title+", "+string(f.Rule), 200)
 			c.Annotations[i].Message = shorten(c.Annotations[i].Message+"\n"+message, 4000)
 			continue

@@ -6,6 +6,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/buildcode"
 	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/scan"
 )
 
 // Schema is the version of the JSON form. Fields are only ever added within one
@@ -37,16 +38,34 @@ type jsonLockfile struct {
 }
 
 type jsonChange struct {
-	Lockfile  string   `json:"lockfile"`
-	Line      int      `json:"line,omitempty"`
-	Kind      string   `json:"kind"`
-	Package   string   `json:"package"` // package URL without a version
-	From      string   `json:"from,omitempty"`
-	To        string   `json:"to,omitempty"`
-	Note      string   `json:"note,omitempty"`
-	Publisher string   `json:"publisher,omitempty"`
-	Through   []string `json:"through,omitempty"`
-	PURL      string   `json:"purl"` // whole package URL, with where it comes from if not from the public registry
+	Lockfile  string `json:"lockfile"`
+	Line      int    `json:"line,omitempty"`
+	Kind      string `json:"kind"`
+	Package   string `json:"package"` // package URL without a version
+	From      string `json:"from,omitempty"`
+	To        string `json:"to,omitempty"`
+	Note      string `json:"note,omitempty"`
+	Publisher string `json:"publisher,omitempty"`
+	// Who published the new version, beside those who published the ones below it.
+	Published *jsonPublished `json:"published,omitempty"`
+	Through   []string       `json:"through,omitempty"`
+	PURL      string         `json:"purl"` // whole package URL, with where it comes from if not from the public registry
+}
+
+type jsonPublished struct {
+	By          string     `json:"by"` // as the allowlist writes it, or "unknown"
+	Login       string     `json:"login,omitempty"`
+	Environment string     `json:"environment,omitempty"`
+	Basis       scan.Basis `json:"basis,omitempty"`   // "registry" states it, or "attestations" were verified
+	Unknown     string     `json:"unknown,omitempty"` // why By is unknown
+	Compared    int        `json:"compared"`          // releases below it that were asked about
+	Whole       bool       `json:"whole"`             // these are all
+	Same        int        `json:"same"`              // of those, how many in a row just below it are by the same
+	Earlier     int        `json:"earlier"`           // and how many in all
+	Before      string     `json:"before,omitempty"`  // who published the nearest other ones
+	BeforeLogin string     `json:"before_login,omitempty"`
+	Others      int        `json:"others,omitempty"` // how many of them in a row
+	Text        string     `json:"text"`             // all that in words
 }
 
 type jsonFinding struct {
@@ -98,14 +117,17 @@ func JSON(w io.Writer, r *Report) error {
 		})
 	}
 	for _, c := range r.Scan.Changes {
-		bare, to := c.Package, c.Package.Version
+		bare, to, publisher := c.Package, c.Package.Version, ""
+		if c.Published.Asked() {
+			publisher = plain(c.Published.By)
+		}
 		bare.Version = ""
 		if c.Kind == "removed" {
 			to = ""
 		}
 		out.Changes = append(out.Changes, jsonChange{
 			Lockfile: c.Lockfile, Line: c.Line, Kind: string(c.Kind), Package: bare.String(), From: c.From, To: to,
-			Note: c.Note, Publisher: c.Publisher, Through: c.Through, PURL: c.PURL,
+			Note: c.Note, Publisher: publisher, Published: publishedJSON(c.Published), Through: c.Through, PURL: c.PURL,
 		})
 	}
 	for _, o := range r.Decision.Outcomes {
@@ -114,6 +136,20 @@ func JSON(w io.Writer, r *Report) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(out)
+}
+
+func publishedJSON(p scan.Published) *jsonPublished {
+	if !p.Asked() {
+		return nil
+	}
+	out := &jsonPublished{
+		By: p.By.String(), Login: p.By.Login, Environment: p.Environment, Basis: p.Basis, Unknown: p.Unknown, Compared: p.Compared, Whole: p.Whole,
+		Same: p.Same, Earlier: p.Earlier, Others: p.Others, Text: publishedLine(p),
+	}
+	if p.Others > 0 {
+		out.Before, out.BeforeLogin = p.Before.String(), p.Before.Login
+	}
+	return out
 }
 
 func findingJSON(o policy.Outcome) jsonFinding {

@@ -33,7 +33,7 @@ func (r *Report) body(detailsURL string) string {
 	b.WriteString(r.notes())
 	footer := footer(r, detailsURL)
 	for _, g := range shown {
-		part := details(g)
+		part := details(g, r.published(g))
 		if b.Len()+len(part)+len(footer)+400 > MaxComment {
 			part = shortDetails(g)
 		}
@@ -94,7 +94,7 @@ func (r *Report) table(b *strings.Builder, groups []group) {
 	if len(groups) == 0 {
 		return
 	}
-	b.WriteString("| | Package | Why | Its build code can | Published by |\n|---|---|---|---|---|\n")
+	b.WriteString("| | Package | Why | Its build code can | Publisher |\n|---|---|---|---|---|\n")
 	for _, g := range groups[:min(len(groups), maxRows)] {
 		var why []string
 		for _, o := range g.outcomes {
@@ -105,7 +105,7 @@ func (r *Report) table(b *strings.Builder, groups []group) {
 			can = markdownText(shorten(capabilityText(c.Capabilities), 200))
 		}
 		fmt.Fprintf(b, "| **%s** | %s | %s | %s | %s |\n", stateText(g), strings.TrimSpace(markdownCode(g.title, true)+" "+markdownText(g.version(" → "))),
-			strings.Join(why, "<br>"), can, markdownText(r.published(g)))
+			strings.Join(why, "<br>"), can, markdownText(strings.TrimPrefix(strings.TrimPrefix(r.published(g), "published by "), "publisher ")))
 	}
 	if len(groups) > maxRows {
 		fmt.Fprintf(b, "\n%d more packages are not listed here.\n", len(groups)-maxRows)
@@ -204,8 +204,9 @@ func item(s string) string {
 // maxShown bounds the diff shown for one package, in bytes.
 const maxShown = 20000
 
-// details is the folded evidence and diff of one package.
-func details(g group) string {
+// details is the folded evidence and diff of one package; published says who
+// published it.
+func details(g group, published string) string {
 	c := g.code()
 	var b strings.Builder
 	summary := fmt.Sprintf("%s %s", g.title, g.version(" → "))
@@ -223,6 +224,9 @@ func details(g group) string {
 		for _, e := range o.Finding.Evidence[:min(len(o.Finding.Evidence), 10)] {
 			fmt.Fprintf(&b, "  - %s\n", item(e))
 		}
+	}
+	if published != "" {
+		fmt.Fprintf(&b, "- %s\n", item(published))
 	}
 	if c != nil {
 		for _, u := range c.Uses[:min(len(c.Uses), 12)] {

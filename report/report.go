@@ -87,11 +87,13 @@ func (g group) weight() int {
 	return 1
 }
 
-// published is what is known of who published the group's release, or nothing.
-func (r *Report) published(g group) string {
+// published says who published the group's release, or nothing.
+func (r *Report) published(g group) string { return r.publishedOf(g.pkg) }
+
+func (r *Report) publishedOf(pkg lockkeeper.Package) string {
 	for _, c := range r.Scan.Changes {
-		if c.Package == g.pkg && c.Package.Name != "" && c.Publisher != "unknown" {
-			return c.Publisher
+		if c.Package == pkg && c.Package.Name != "" && c.Published.Asked() {
+			return publishedLine(c.Published)
 		}
 	}
 	return ""

@@ -26,6 +26,10 @@ func crate(name, version string) lockkeeper.Package {
 	return lockkeeper.Package{Ecosystem: lockkeeper.Cargo, Name: name, Version: version}
 }
 
+func user(id, login string) lockkeeper.Principal {
+	return lockkeeper.Principal{Kind: lockkeeper.User, ID: id, Login: login}
+}
+
 // example is a report with one outcome of each state.
 func example() *Report {
 	code := &policy.Code{
@@ -58,10 +62,10 @@ func example() *Report {
 			Base: strings.Repeat("1f", 20), Head: "work tree",
 			Lockfiles: []scan.Lockfile{{Path: "Cargo.lock", Format: lockfile.Cargo, Version: "4", Added: 1, Updated: 4}},
 			Changes: []scan.Change{
-				{Lockfile: "Cargo.lock", Line: 412, Kind: lockfile.Added, Package: crate("proc-macro1", "1.0.107"), Publisher: "user:391822 (lookalike)", Through: []string{"arrayref"}, Note: "build script: decode, network, run:?"},
-				{Lockfile: "Cargo.lock", Line: 31, Kind: lockfile.Updated, Package: crate("arrayref", "0.3.10"), From: "0.3.9", Publisher: "user:9 (stranger)", Note: "no build code"},
-				{Lockfile: "Cargo.lock", Line: 50, Kind: lockfile.Updated, Package: crate("cc", "1.2.2"), From: "1.2.1", Publisher: "user:1 (keeper)", Note: "build code unchanged"},
-				{Lockfile: "Cargo.lock", Line: 60, Kind: lockfile.Updated, Package: crate("memchr", "2.7.1"), From: "2.7.0", Publisher: "unknown", Note: "no build code"},
+				{Lockfile: "Cargo.lock", Line: 412, Kind: lockfile.Added, Package: crate("proc-macro1", "1.0.107"), Published: scan.Published{By: user("391822", "lookalike"), Basis: scan.Stated, Compared: 1, Whole: true, Same: 1, Earlier: 1}, Through: []string{"arrayref"}, Note: "build script: decode, network, run:?"},
+				{Lockfile: "Cargo.lock", Line: 31, Kind: lockfile.Updated, Package: crate("arrayref", "0.3.10"), From: "0.3.9", Published: scan.Published{By: user("9", "stranger"), Basis: scan.Stated, Compared: 9, Whole: true, Before: user("1", "keeper"), Others: 9}, Note: "no build code"},
+				{Lockfile: "Cargo.lock", Line: 50, Kind: lockfile.Updated, Package: crate("cc", "1.2.2"), From: "1.2.1", Published: scan.Published{By: user("1", "keeper"), Basis: scan.Stated, Compared: 200, Whole: true, Same: 200, Earlier: 200}, Note: "build code unchanged"},
+				{Lockfile: "Cargo.lock", Line: 60, Kind: lockfile.Updated, Package: crate("memchr", "2.7.1"), From: "2.7.0", Published: scan.Published{Unknown: "the registry does not tell"}, Note: "no build code"},
 			},
 		},
 		Decision: policy.Decision{
@@ -174,12 +178,18 @@ func TestPromise7WholeReportsAreInert(t *testing.T) {
 		f.Code = &code
 		r.Decision.Outcomes[0].Refused = []string{s}
 		r.Decision.Outcomes[1].SignedBy[0].Login = s
-		r.Scan.Changes[1].Publisher = s
+		for i := range r.Scan.Changes {
+			r.Scan.Changes[i].Published = scan.Published{
+				By: lockkeeper.Principal{Kind: lockkeeper.GitHubRepo, ID: s, Login: s}, Environment: s, Basis: scan.Verified,
+				Compared: 3, Earlier: 1, Before: user(s, s), Others: 2,
+			}
+		}
+		r.Scan.Changes[2].Published = scan.Published{Unknown: s, Compared: 1, Before: user(s, s), Others: 1}
 		r.Decision.Reviewers, r.Decision.Notes, r.Scan.Base = s, []string{s}, s
 		comment := strings.TrimPrefix(Comment(r, ""), Marker)
 		checkInert(t, comment, "h3", "p", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "strong", "br", "details", "summary", "ul", "li", "sub")
 		var b bytes.Buffer
-		if err := Text(&b, r, TextOptions{BuildCode: true}); err != nil {
+		if err := Text(&b, r, TextOptions{BuildCode: true, All: true}); err != nil {
 			t.Fatal(err)
 		}
 		if clean := visible(b.String(), true); clean != b.String() {

@@ -146,7 +146,7 @@ func countsText(l scan.Lockfile) string {
 
 func (t *textWriter) group(g group, r *Report) {
 	if !t.o.BuildCode && !slices.ContainsFunc(g.outcomes, func(o policy.Outcome) bool { return o.State != policy.Warned }) {
-		t.warned(g)
+		t.warned(g, r)
 		return
 	}
 	for i, o := range g.outcomes {
@@ -183,7 +183,7 @@ func (t *textWriter) group(g group, r *Report) {
 }
 
 // warned is one line for a package about which there are notes alone.
-func (t *textWriter) warned(g group) {
+func (t *textWriter) warned(g group, r *Report) {
 	var notes []string
 	for _, o := range g.outcomes {
 		note := string(o.Finding.Rule) + ": " + o.Finding.Message
@@ -191,6 +191,9 @@ func (t *textWriter) warned(g group) {
 			note += fmt.Sprintf(" (%s, +%d -%d lines)", capabilityText(c.Capabilities), c.Inserted, c.Deleted)
 		}
 		notes = append(notes, note)
+	}
+	if line := r.published(g); line != "" {
+		notes = append(notes, line)
 	}
 	title := strings.TrimSpace(g.title + " " + g.version(" -> "))
 	t.printf("  %s  %s   %s\n", t.label("note"), t.style(Strong, visible(title, false)), visible(strings.Join(notes, "; "), false))
@@ -203,8 +206,8 @@ func (t *textWriter) context(g group, r *Report) string {
 			continue
 		}
 		var parts []string
-		if who := r.published(g); who != "" {
-			parts = append(parts, "published by "+who)
+		if line := r.published(g); line != "" {
+			parts = append(parts, line)
 		}
 		if len(c.Through) > 0 {
 			parts = append(parts, "comes in through "+strings.Join(c.Through, " -> "))
@@ -292,7 +295,11 @@ func (t *textWriter) quiet(r *Report, groups []group) {
 		if c.From != "" && c.From != version {
 			version = c.From + " -> " + version
 		}
-		t.printf("  %s  %s   %s\n", t.label("ok"), visible(c.Package.Name+" "+version, false), visible(c.Note, false))
+		note := c.Note
+		if line := publishedLine(c.Published); t.o.All && line != "" {
+			note += "; " + line
+		}
+		t.printf("  %s  %s   %s\n", t.label("ok"), visible(c.Package.Name+" "+version, false), visible(strings.TrimPrefix(note, "; "), false))
 	}
 	for _, note := range []string{"no build code", "the same package was locked here before"} {
 		if n := plain[note]; n > 0 {

@@ -59,6 +59,7 @@ func (j *judgement) judgeCode(ctx context.Context, client registry.Client, artif
 			j.oldArtifact = &were[0]
 		}
 	}
+	j.surfaces, j.wasSurfaces = now, old
 	j.keep(client, artifacts, now, old)
 	j.compareCode(now, old, oldErr)
 	j.judgeUpstream(ctx, now, old)

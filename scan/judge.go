@@ -30,6 +30,9 @@ type judgement struct {
 	ageKnown  bool                   // release-too-new was looked for
 	publisher lockkeeper.Principal   // of the new release
 	earlier   []lockkeeper.Principal // of releases before
+	// The build-time code of the new release and of the one before; nil where it is
+	// not known or there is none.
+	surfaces, wasSurfaces *surfaces
 	// Of a crate: what was looked at, for the look at what is linked into build code.
 	client                registry.Client
 	artifact, oldArtifact *registry.Artifact

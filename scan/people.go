@@ -17,28 +17,34 @@ import (
 // nearest is how many earlier releases are asked for where each costs a request.
 const nearest = 6
 
-// judgePeople compares who published the release with who published those
-// before it: the same major line, nearest first; all lines where it has none.
+// judgePeople compares who published the release with who published those below
+// it, nearest first.
 func (j *judgement) judgePeople(ctx context.Context, client registry.Client, project *registry.Project, release *registry.Release) {
 	if j.change.Kind == lockfile.Altered {
 		return
 	}
 	earlier := earlierVersions(project, release)
-	if project.Ecosystem == lockkeeper.PyPI {
-		earlier = earlier[:min(len(earlier), nearest)]
+	locked := j.lockedBefore(project)
+	whole := true
+	if project.Ecosystem == lockkeeper.PyPI && len(earlier) > nearest {
+		whole = false
+		asked := slices.Clone(earlier[:nearest])
+		// What is locked now may be further away, and is what the change gives up.
+		if slices.Contains(earlier, locked) && !slices.Contains(asked, locked) {
+			asked = append(asked, locked)
+		}
+		earlier = asked
 	}
 	versions := append([]string{release.Package.Version}, earlier...)
 	publications, err := j.scanner.publications(ctx, client, project, versions)
 	if err != nil {
+		j.row.Published.Unknown = "the registry could not be asked"
 		j.trouble("could not be attributed to a publisher", "publisher", err)
 		return
 	}
 	now, before := sortPublications(publications, release.Package.Version, earlier)
 	j.publisher = now.Publisher
-	j.row.Publisher = now.Publisher.String()
-	if now.Publisher.Login != "" {
-		j.row.Publisher += " (" + now.Publisher.Login + ")"
-	}
+	j.row.Published = published(project.Ecosystem, now, before, whole)
 	if now.Unverified != "" {
 		j.unverified("has provenance that could not be verified", "provenance", now.Unverified)
 		return
@@ -51,14 +57,55 @@ func (j *judgement) judgePeople(ctx context.Context, client registry.Client, pro
 	if len(before) == 0 || j.change.Kind == lockfile.Added {
 		return
 	}
-	if rule, message := comparePublishers(now, before); rule != "" {
+	h := hands{now: now, before: before, settled: j.settled(before, locked), named: j.named, line: func(version string) bool {
+		return lockfile.SameLine(project.Ecosystem, version, now.Version)
+	}}
+	if i := slices.IndexFunc(before, func(p registry.Publication) bool { return p.Version == locked }); i >= 0 {
+		h.locked = &before[i]
+	}
+	if rule, message := h.compare(); rule != "" {
 		j.add(policy.Finding{
-			Rule: rule, Message: message, Publisher: now.Publisher,
+			Rule: rule, Message: message, Publisher: now.Publisher, Subject: environmentSubject(now),
 			Evidence: publisherEvidence(project.Ecosystem, now, before),
 		})
 		return
 	}
 	j.judgeIncomparable(now, before)
+}
+
+// settled are the publications that count as history (hands); all where none does.
+func (j *judgement) settled(before []registry.Publication, locked string) []registry.Publication {
+	eco := j.change.New.Package.Ecosystem
+	all := slices.DeleteFunc(slices.Clone(before), func(p registry.Publication) bool {
+		accepted := locked != "" && lockfile.Compare(eco, p.Version, locked) <= 0
+		return !accepted && (p.Published.IsZero() || j.now.Sub(p.Published) < old)
+	})
+	if len(all) == 0 {
+		return before
+	}
+	return all
+}
+
+// environmentSubject binds a sign-off to the environment as well, where there is
+// one.
+func environmentSubject(now registry.Publication) string {
+	if now.Environment == "" {
+		return ""
+	}
+	return "environment " + now.Environment
+}
+
+// lockedBefore is the version that was locked before, as the registry spells it;
+// empty where there is none.
+func (j *judgement) lockedBefore(project *registry.Project) string {
+	old := j.old()
+	if old == nil {
+		return ""
+	}
+	if r := project.Release(old.Package.Version); r != nil {
+		return r.Package.Version
+	}
+	return ""
 }
 
 // judgeIncomparable: a release that differs from no earlier one only because the
@@ -85,7 +132,7 @@ func (s *Scanner) publications(ctx context.Context, client registry.Client, proj
 	if s.Facts == nil {
 		return client.Publications(ctx, project.Name, versions)
 	}
-	key := "publications/1/" + string(project.Ecosystem) + "/" + project.Name
+	key := "publications/2/" + string(project.Ecosystem) + "/" + project.Name
 	if project.Ecosystem == lockkeeper.PyPI {
 		key += "/" + s.Trust
 	}
@@ -178,34 +225,6 @@ func sortPublications(all []registry.Publication, version string, earlier []stri
 	}
 	slices.SortFunc(before, func(a, b registry.Publication) int { return rank[a.Version] - rank[b.Version] })
 	return now, before
-}
-
-// comparePublishers says what changed, or nothing. before is nearest first and
-// not empty.
-func comparePublishers(now registry.Publication, before []registry.Publication) (policy.Rule, string) {
-	last := before[0]
-	switch {
-	case now.Mixed && last.Attested && !last.Mixed:
-		return policy.PublisherDowngraded, fmt.Sprintf("has provenance on some of its files only; %s had it on all", last.Version)
-	case now.Mixed && !last.Mixed:
-		return policy.PublisherChanged, "has files of different provenance"
-	case !now.Attested && last.Attested:
-		return policy.PublisherDowngraded, fmt.Sprintf("was published by %s without the provenance that %s had (%s)", now.Publisher, last.Version, last.Publisher)
-	}
-	if slices.ContainsFunc(before, func(p registry.Publication) bool { return p.Publisher.Is(now.Publisher) }) {
-		return "", ""
-	}
-	known := slices.ContainsFunc(before, func(p registry.Publication) bool { return p.Publisher.Known() })
-	switch {
-	case !known:
-		return "", "" // nobody to compare with: said in the row, not asked
-	case now.Attested && last.Attested && now.Publisher.Kind == last.Publisher.Kind:
-		return policy.PublisherDowngraded, fmt.Sprintf("was published from %s; before from %s", now.Publisher, last.Publisher)
-	case !now.Publisher.Known():
-		return policy.PublisherChanged, fmt.Sprintf("was published by somebody unknown; before by %s", publishersText(before))
-	default:
-		return policy.PublisherChanged, fmt.Sprintf("was published by %s; before by %s", personText(now.Publisher), publishersText(before))
-	}
 }
 
 func personText(p lockkeeper.Principal) string {

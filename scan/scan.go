@@ -119,8 +119,8 @@ type Change struct {
 	PURL string
 	// Note says what was found about it in a few words: "build code unchanged".
 	Note string
-	// Publisher who released the new version, and what is said of it.
-	Publisher string
+	// Published says who released the new version.
+	Published Published
 	// Through is how it comes in: names from a direct dependency to the package,
 	// empty when it is one itself.
 	Through []string
