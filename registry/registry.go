@@ -131,6 +131,17 @@ func (p *Project) First() time.Time {
 	return first
 }
 
+// Born is First where every release has a time, else zero: one without may be the
+// oldest.
+func (p *Project) Born() time.Time {
+	for _, r := range p.Releases {
+		if r.Published.IsZero() {
+			return time.Time{}
+		}
+	}
+	return p.First()
+}
+
 // Signer is who published a file, as one bundle of its attestations says.
 type Signer struct {
 	Publisher lockkeeper.Principal // as the certificate names it

@@ -33,6 +33,9 @@ type judgement struct {
 	// The build-time code of the new release and of the one before; nil where it is
 	// not known or there is none.
 	surfaces, wasSurfaces *surfaces
+	// madeAgain: the package was deleted and made again, so that there is nothing to
+	// compare it with.
+	madeAgain bool
 	// Of a crate: what was looked at, for the look at what is linked into build code.
 	client                registry.Client
 	artifact, oldArtifact *registry.Artifact
@@ -215,8 +218,9 @@ func (j *judgement) judgeRelease(ctx context.Context) {
 		return
 	}
 	j.judgeTimes(project, release)
+	j.judgeReplaced(project)
 	var before *registry.Release
-	if old := j.old(); old != nil {
+	if old := j.old(); old != nil && !j.madeAgain {
 		before = project.Release(old.Package.Version)
 	}
 	j.judgeCode(ctx, client, artifacts, before)

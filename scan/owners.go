@@ -61,14 +61,41 @@ func (j *judgement) judgeOwners(ctx context.Context, client registry.Client, pro
 		j.trouble("could not be asked for its owners", "owners", err)
 		return
 	}
-	if first := project.First(); !known.First.IsZero() && first.After(known.First) {
-		j.add(policy.Finding{
-			Rule: policy.OwnersChanged, Grave: true, Subject: "made again " + first.UTC().Format(time.RFC3339),
-			Message:  "was deleted and made again: what was known of its owners and publishers is about another package of this name",
-			Evidence: []string{"its oldest release is of " + dateText(first) + ", but it was in use on " + dateText(known.First)},
-		})
+	if born := project.Born(); !known.First.IsZero() && born.After(known.First) && !j.madeAgain {
+		j.remade("made again "+born.UTC().Format(time.RFC3339), "its oldest release is of "+dateText(born)+", but it was in use on "+dateText(known.First))
 	}
 	j.newOwners(known)
+}
+
+// remade says that the name has become another package's.
+func (j *judgement) remade(subject string, evidence ...string) {
+	j.madeAgain = true
+	j.add(policy.Finding{
+		Rule: policy.OwnersChanged, Grave: true, Subject: subject, Evidence: evidence,
+		Message: "was deleted and made again: what was known of its owners and publishers is about another package of this name",
+	})
+}
+
+// judgeReplaced holds the version locked before against the registry. crates.io
+// changes no release and takes none away but with the whole crate, whose name is free
+// again a day later, or because it is harmful. It needs no memory of our own.
+func (j *judgement) judgeReplaced(project *registry.Project) {
+	old := j.old()
+	if old == nil || project.Ecosystem != lockkeeper.Cargo || j.change.Kind == lockfile.Altered || len(old.Files) != 1 || old.Files[0].Digest == "" {
+		return
+	}
+	switch r := project.Release(old.Package.Version); {
+	case r == nil:
+		j.madeAgain = true
+		j.add(policy.Finding{
+			Rule: policy.ReleaseMissing, Subject: "replaces " + old.Package.Version,
+			Message:  fmt.Sprintf("takes the place of %s, which is not in the registry any more", old.Package.Version),
+			Evidence: []string{"either that version was taken down for what it did, or the crate was deleted and made again, and is another one of this name"},
+		})
+	case len(r.Artifacts) == 1 && r.Artifacts[0].Digest != old.Files[0].Digest:
+		j.remade("made again "+string(r.Artifacts[0].Digest), fmt.Sprintf("the registry's %s has the checksum %s, and the one that was locked %s",
+			old.Package.Version, r.Artifacts[0].Digest.Short(), old.Files[0].Digest.Short()))
+	}
 }
 
 // newOwners reports each owner who came lately, and losses alone as one.

@@ -3,6 +3,8 @@ package scan_test
 import (
 	"net/http"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +157,66 @@ func TestMadeAgain(t *testing.T) {
 	if len(found) != 1 || !strings.Contains(found[0], "was deleted and made again") || !strings.HasSuffix(found[0], "grave true") {
 		t.Errorf("found %q", found)
 	}
+}
+
+// TestMadeAgainByTheLockfile: that the registry no longer has what was locked is seen
+// without any memory. Nothing of the new crate is compared with the old one.
+func TestMadeAgainByTheLockfile(t *testing.T) {
+	const script = "-- crates/a/1.1.0/Cargo.toml --\n[package]\nname = \"a\"\nversion = \"1.1.0\"\nbuild = \"build.rs\"\n-- crates/a/1.1.0/build.rs --\nfn main() {}\n"
+	for name, test := range map[string]struct {
+		now  string // what the registry has beside 1.1.0
+		want []string
+	}{
+		"as it was": {plainCrate("a", "1.0.0"), []string{"build-code-gained a: ran nothing while being built before and now runs a build script () grave false"}},
+		"another under the same version": {strings.Replace(plainCrate("a", "1.0.0"), "Nothing", "Another", 1), []string{
+			"build-code-added a: is new here and runs a build script () grave false",
+			"owners-changed a: was deleted and made again: what was known of its owners and publishers is about another package of this name (the registry's 1.0.0 has the checksum OTHER, and the one that was locked LOCKED) grave true",
+		}},
+		"none under that version": {"", []string{
+			"build-code-added a: is new here and runs a build script () grave false",
+			"release-missing a: takes the place of 1.0.0, which is not in the registry any more (either that version was taken down for what it did, or the crate was deleted and made again, and is another one of this name) grave false",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			statements := "-- registry.toml --\n[crates.\"a@1.1.0\"]\npublished = 2026-01-01T00:00:00Z\npublisher = \"user:9 stranger\"\n"
+			before, _ := newScanner(t, []byte(plainCrate("a", "1.0.0")))
+			after, scanner := newScanner(t, []byte(statements+script+test.now))
+			expand := func(s *registrytest.Server, version string) memoryTree {
+				text, err := s.Expand(string(crateLock("app 0.1.0: a", "a "+version)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return memoryTree{"Cargo.lock": []byte(text)}
+			}
+			result, err := scanner.Run(t.Context(), scan.Input{Base: expand(before, "1.0.0"), Head: expand(after, "1.1.0")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := said(result, policy.OwnersChanged, policy.ReleaseMissing, policy.PublisherChanged, policy.BuildCodeAdded, policy.BuildCodeGained)
+			slices.Sort(got)
+			for i := range got {
+				got[i] = regexp.MustCompile(`checksum [0-9a-f]{12}, and the one that was locked [0-9a-f]{12}`).ReplaceAllString(got[i], "checksum OTHER, and the one that was locked LOCKED")
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestATimeThatIsMissingMakesNothingNew: the oldest releases of an index may have no
+// time, and then it is not known when the package began.
+func TestATimeThatIsMissingMakesNothingNew(t *testing.T) {
+	w := newOwnedWorld(t)
+	w.own("1 founder")
+	if err := w.server.AddCrate(registrytest.Crate{Name: "a", Version: "0.9.0"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.scanner.Owners.PutOwners(t.Context(), "cargo/a", []lockkeeper.Principal{{Kind: lockkeeper.User, ID: "1"}}, time.Date(2023, 1, 1, 0, 0, 0, 0, time.UTC)); err != nil {
+		t.Fatal(err)
+	}
+	found, _ := w.update("1.0.0", "1.0.1")
+	w.want(found)
 }
 
 // TestPromise3UnknownOwnersAreSaid: a registry that does not answer is asked again.

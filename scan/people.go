@@ -54,7 +54,7 @@ func (j *judgement) judgePeople(ctx context.Context, client registry.Client, pro
 			j.earlier = append(j.earlier, p.Publisher)
 		}
 	}
-	if len(before) == 0 || j.change.Kind == lockfile.Added {
+	if len(before) == 0 || j.change.Kind == lockfile.Added || j.madeAgain {
 		return
 	}
 	h := hands{now: now, before: before, settled: j.settled(before, locked), named: j.named, line: func(version string) bool {
