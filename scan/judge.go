@@ -225,7 +225,7 @@ func (j *judgement) judgeRelease(ctx context.Context) {
 	}
 	j.judgeCode(ctx, client, artifacts, before)
 	j.judgePeople(ctx, client, project, release)
-	j.judgeOwners(ctx, client, project)
+	j.judgeOwners(ctx, client, project, release)
 	j.judgeEdges(ctx, client)
 }
 

@@ -44,7 +44,7 @@ func LookAtOwners(ctx context.Context, client registry.Client, owners Owners, p 
 
 // judgeOwners finds owners who came since Lockkeeper first looked at the package,
 // and packages that were deleted and made again under the same name.
-func (j *judgement) judgeOwners(ctx context.Context, client registry.Client, project *registry.Project) {
+func (j *judgement) judgeOwners(ctx context.Context, client registry.Client, project *registry.Project, release *registry.Release) {
 	if j.scanner.Owners == nil || j.change.Kind == lockfile.Altered {
 		return
 	}
@@ -64,7 +64,7 @@ func (j *judgement) judgeOwners(ctx context.Context, client registry.Client, pro
 	if born := project.Born(); !known.First.IsZero() && born.After(known.First) && !j.madeAgain {
 		j.remade("made again "+born.UTC().Format(time.RFC3339), "its oldest release is of "+dateText(born)+", but it was in use on "+dateText(known.First))
 	}
-	j.newOwners(known)
+	j.newOwners(known, release.Published)
 }
 
 // remade says that the name has become another package's.
@@ -98,8 +98,13 @@ func (j *judgement) judgeReplaced(project *registry.Project) {
 	}
 }
 
-// newOwners reports each owner who came lately, and losses alone as one.
-func (j *judgement) newOwners(known registry.Owners) {
+// seenLate is how long somebody may be an owner before a look sees it: looks are
+// daily while the server runs.
+const seenLate = 7 * day
+
+// newOwners reports each owner who came lately, and losses alone as one. published is
+// when the release was; zero if that is not known.
+func (j *judgement) newOwners(known registry.Owners, published time.Time) {
 	lately := j.now.Add(-time.Duration(j.policy.Days(policy.OwnersChanged)) * day)
 	var came, went []registry.Term
 	for _, t := range known.Terms {
@@ -123,9 +128,14 @@ func (j *judgement) newOwners(known registry.Owners) {
 			Message:  fmt.Sprintf("has a new owner, %s", personText(t.Owner)),
 			Evidence: append([]string{fmt.Sprintf("an owner since %s", dateText(t.Since))}, evidence...),
 		}
-		if t.Owner.Is(j.publisher) {
+		switch {
+		case t.Owner.Is(j.publisher):
 			f.Grave = true
 			f.Message += ", who published this release"
+		case !j.publisher.Known() && (published.IsZero() || published.After(known.First) && published.After(t.Since.Add(-seenLate))):
+			// PyPI does not tell who uploaded it, so that nothing speaks against them.
+			f.Grave = true
+			f.Message += ", who may have published this release: it came since, and the registry does not tell by whom"
 		}
 		// Who published it as nobody before them did is asked about already.
 		if i := slices.IndexFunc(j.findings, func(o policy.Finding) bool { return o.Rule == policy.PublisherChanged && o.Publisher.Is(t.Owner) }); i >= 0 {

@@ -20,6 +20,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/registry/pypi"
 	"github.com/lockkeeper/lockkeeper/registry/registrytest"
 	"github.com/lockkeeper/lockkeeper/scan"
+	"github.com/lockkeeper/lockkeeper/store"
 )
 
 // side of a replay: the incident itself, or its honest twin.
@@ -28,6 +29,43 @@ type side struct {
 	// Rules are "package rule" pairs that must be found, each by name. For a twin
 	// they are the only ones that may be asked about.
 	Rules []string `toml:"rules"`
+	// Looks are what Lockkeeper saw of owners before Now. With any of them it has a
+	// memory, as the server has.
+	Looks []look `toml:"looks"`
+}
+
+// look at the owners of one package.
+type look struct {
+	Package string    `toml:"package"` // "pypi/ctx"
+	At      time.Time `toml:"at"`
+	Owners  []string  `toml:"owners"` // "user:52", "team:7"
+}
+
+// remember gives the memory that the looks make.
+func remember(t *testing.T, looks []look) scan.Owners {
+	t.Helper()
+	if len(looks) == 0 {
+		return nil
+	}
+	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "lockkeeper.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	for _, l := range looks {
+		var owners []lockkeeper.Principal
+		for _, text := range l.Owners {
+			p, err := lockkeeper.ParsePrincipal(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			owners = append(owners, p)
+		}
+		if _, err := db.PutOwners(t.Context(), l.Package, owners, l.At); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return db
 }
 
 // TestReplays runs every incident of testdata/replays through the real pipeline
@@ -49,7 +87,7 @@ func TestReplays(t *testing.T) {
 				t.Fatalf("replay.toml: %v", err)
 			}
 			t.Run("attack", func(t *testing.T) {
-				decision := replay(t, archive, "attack", sides["attack"].Now)
+				decision := replay(t, archive, "attack", sides["attack"])
 				if decision.Conclusion == policy.Success || decision.Conclusion == policy.Neutral {
 					t.Errorf("the attack passes: %s", decision.Conclusion)
 				}
@@ -61,7 +99,7 @@ func TestReplays(t *testing.T) {
 				}
 			})
 			t.Run("twin", func(t *testing.T) {
-				decision := replay(t, archive, "twin", sides["twin"].Now)
+				decision := replay(t, archive, "twin", sides["twin"])
 				if found := asked(decision, policy.Open, policy.Blocked); !slices.Equal(found, sides["twin"].Rules) {
 					t.Errorf("the honest release asks for %q, want %q", found, sides["twin"].Rules)
 				}
@@ -91,7 +129,7 @@ func asked(d policy.Decision, states ...policy.State) []string {
 
 // replay serves the registries and repositories of one side and judges its
 // change. Files below "attack/" and "twin/" are of that side alone.
-func replay(t *testing.T, archive *txtar.Archive, name string, now time.Time) policy.Decision {
+func replay(t *testing.T, archive *txtar.Archive, name string, of side) policy.Decision {
 	t.Helper()
 	served := &txtar.Archive{}
 	base, head := memoryTree{}, memoryTree{}
@@ -112,7 +150,8 @@ func replay(t *testing.T, archive *txtar.Archive, name string, now time.Time) po
 		}
 	}
 	server, scanner := newScanner(t, txtar.Format(served))
-	scanner.Now, scanner.Repositories = func() time.Time { return now }, public(t, forge)
+	scanner.Now, scanner.Repositories = func() time.Time { return of.Now }, public(t, forge)
+	scanner.Owners = remember(t, of.Looks)
 	for _, tree := range []memoryTree{base, head} {
 		for path, data := range tree {
 			expanded, err := server.Expand(string(data))
@@ -126,7 +165,7 @@ func replay(t *testing.T, archive *txtar.Archive, name string, now time.Time) po
 	if err != nil {
 		t.Fatal(err)
 	}
-	return policy.Evaluate(policy.Input{Findings: result.Findings, Onboarded: true, Now: now})
+	return policy.Evaluate(policy.Input{Findings: result.Findings, Onboarded: true, Now: of.Now})
 }
 
 // newScanner serves the registries of a txtar text and gives a scanner that asks

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -11,9 +12,11 @@ import (
 	"github.com/BurntSushi/toml"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/github/githubtest/forge"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/registry/registrytest"
+	"github.com/lockkeeper/lockkeeper/store"
 )
 
 // replayed says of one incident (scan/testdata/replays) what each way of keeping a
@@ -72,6 +75,7 @@ func replay(ctx context.Context, archive *txtar.Archive, side string, rules *pol
 	var sides map[string]struct {
 		Now   time.Time `toml:"now"`
 		Rules []string  `toml:"rules"`
+		Looks []look    `toml:"looks"`
 	}
 	var broken error
 	repositories, err := forge.New(func(err error) { broken = err })
@@ -122,7 +126,49 @@ func replay(ctx context.Context, archive *txtar.Archive, side string, rules *pol
 	if e.scanner.Repositories, err = repositories.Public(); err != nil {
 		return nil, err
 	}
+	if looks := sides[side].Looks; len(looks) > 0 {
+		dir, err := os.MkdirTemp("", "burden")
+		if err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(dir)
+		db, err := remember(ctx, filepath.Join(dir, "owners.db"), looks)
+		if err != nil {
+			return nil, err
+		}
+		defer db.Close()
+		e.scanner.Owners = db
+	}
 	h := &history{name: side, changes: []change{{name: side, when: sides[side].Now, base: base, head: head}}}
 	m, err := walk(ctx, e, h, everything, true)
 	return m, errors.Join(err, broken)
+}
+
+// look is what was seen of the owners of one package before the change.
+type look struct {
+	Package string    `toml:"package"`
+	At      time.Time `toml:"at"`
+	Owners  []string  `toml:"owners"`
+}
+
+// remember makes the memory that a server has of some looks.
+func remember(ctx context.Context, path string, looks []look) (*store.Store, error) {
+	db, err := store.Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range looks {
+		var owners []lockkeeper.Principal
+		for _, text := range l.Owners {
+			p, err := lockkeeper.ParsePrincipal(text)
+			if err != nil {
+				return nil, errors.Join(err, db.Close())
+			}
+			owners = append(owners, p)
+		}
+		if _, err := db.PutOwners(ctx, l.Package, owners, l.At); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+	}
+	return db, nil
 }
