@@ -25,9 +25,16 @@ type Owners interface {
 	WatchOwners(ctx context.Context, ids []string, at time.Time) error
 }
 
-// freshOwners is how long a look at owners is good for a scan. Each costs one of
-// the requests that crates.io allows once a second.
-const freshOwners = 6 * time.Hour
+// freshOwners is how long a look at owners is good for a scan, if the release is no
+// newer than the look. Each costs one of the requests that crates.io allows once a
+// second; while the server runs, daily looks keep this one from being made.
+const freshOwners = 26 * time.Hour
+
+// staleOwners reports whether owners must be looked at again for a release: whoever
+// published it may have become one since the last look.
+func (j *judgement) staleOwners(known registry.Owners, release *registry.Release) bool {
+	return j.now.Sub(known.Last) > freshOwners || release.Published.After(known.Last)
+}
 
 // LookAtOwners asks the registry who owns a package now and records it. A registry
 // that does not tell, or has no such package, is no error.
@@ -50,7 +57,7 @@ func (j *judgement) judgeOwners(ctx context.Context, client registry.Client, pro
 	}
 	id := j.change.New.Package.ID()
 	known, err := j.scanner.Owners.Owners(ctx, id)
-	if err == nil && j.now.Sub(known.Last) > freshOwners {
+	if err == nil && j.staleOwners(known, release) {
 		seen := known.First
 		known, err = LookAtOwners(ctx, client, j.scanner.Owners, j.change.New.Package, j.now)
 		if seen.IsZero() && err == nil {

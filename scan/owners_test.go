@@ -122,14 +122,14 @@ func TestOwners(t *testing.T) {
 	w.want(found) // long ago
 
 	w.own("1 founder")
-	w.now = w.now.Add(24 * time.Hour)
+	w.now = w.now.Add(48 * time.Hour)
 	found, _ = w.update("1.0.0", "1.0.1")
-	w.want(found, "owners-changed a: lost an owner: user:2 (stranger) (no owner any more: user:2 (stranger), last seen before 2026-09-19 01:00) grave false")
+	w.want(found, "owners-changed a: lost an owner: user:2 (stranger) (no owner any more: user:2 (stranger), last seen before 2026-09-20 01:00) grave false")
 
 	w.own("1 founder", "3 helper")
-	w.now = w.now.Add(24 * time.Hour)
+	w.now = w.now.Add(48 * time.Hour)
 	found, _ = w.update("1.0.1", "1.0.0")
-	w.want(found, "owners-changed a: lost an owner: user:2 (stranger) (no owner any more: user:2 (stranger), last seen before 2026-09-19 01:00) grave false") // who comes back is not new
+	w.want(found, "owners-changed a: lost an owner: user:2 (stranger) (no owner any more: user:2 (stranger), last seen before 2026-09-20 01:00) grave false") // who comes back is not new
 }
 
 // TestOwnersWhoPublished: the new owner had published before, as a member of a team
@@ -138,10 +138,27 @@ func TestOwnersWhoPublished(t *testing.T) {
 	w := newOwnedWorld(t)
 	w.own("3 helper")
 	w.update("1.0.0", "1.0.1")
-	w.now = w.now.Add(24 * time.Hour)
+	w.now = w.now.Add(48 * time.Hour)
 	w.own("3 helper", "1 founder")
 	found, _ := w.update("1.0.0", "1.0.1")
-	w.want(found, "owners-changed a: has a new owner, user:1 (founder), who published this release (an owner since 2026-05-02 00:00) grave true")
+	w.want(found, "owners-changed a: has a new owner, user:1 (founder), who published this release (an owner since 2026-05-03 00:00) grave true")
+}
+
+// TestANewerReleaseIsLookedAtAgain: a look before the release says nothing of who
+// could publish it, however fresh it is.
+func TestANewerReleaseIsLookedAtAgain(t *testing.T) {
+	w := newOwnedWorld(t)
+	w.now = time.Date(2026, 5, 19, 23, 0, 0, 0, time.UTC) // an hour before 1.0.2
+	w.own("1 founder")
+	w.update("1.0.0", "1.0.1")
+	w.own("1 founder", "2 stranger")
+	w.now = w.now.Add(2 * time.Hour)
+	found, _ := w.update("1.0.0", "1.0.1")
+	w.want(found) // that release is older than the look
+	found, _ = w.update("1.0.1", "1.0.2", policy.PublisherChanged)
+	if len(found) != 1 || !strings.Contains(found[0], "an owner since 2026-05-20 01:00") {
+		t.Errorf("found %q", found)
+	}
 }
 
 // TestMadeAgain: trust in a package does not go over to another one of its name.
