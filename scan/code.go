@@ -42,12 +42,20 @@ type surfaces struct {
 func (j *judgement) judgeCode(ctx context.Context, client registry.Client, artifacts []registry.Artifact, before *registry.Release) {
 	now, err := j.scanner.surfacesOf(ctx, client, artifacts, j.pair.buildsFromSource(j.pair.new))
 	if errors.Is(err, registry.ErrDigest) {
+		j.retry = true // a proxy that answers with a page of its own is no other content
 		j.add(policy.Finding{Rule: policy.ChecksumMismatch, Message: "is served with other content than its checksum says", Evidence: []string{err.Error()}})
 		return
 	}
 	if err != nil {
-		j.retry = j.retry || errors.Is(err, errFetch)
-		j.unverified("could not be analysed", "archive", err.Error())
+		switch {
+		case errors.Is(err, errFetch):
+			j.trouble("could not be analysed", "archive", err)
+		case errors.Is(err, registry.ErrNotFound):
+			j.retry = true // files may come later than the index
+			j.unverified("could not be analysed", "archive", err.Error(), "the registry lists the release and does not have this file: find out why before it is installed anywhere")
+		default:
+			j.unverified("could not be analysed", "archive", err.Error(), "look into the archive yourself, or stay with the version before")
+		}
 		j.note("not analysed")
 		return
 	}

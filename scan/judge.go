@@ -148,10 +148,13 @@ func (j *judgement) unverified(message, subject string, evidence ...string) {
 	j.add(policy.Finding{Rule: policy.Unverified, Message: message, Subject: subject, Evidence: evidence})
 }
 
+// scanAgain is the next step where a registry gave no answer.
+const scanAgain = "that says nothing about the package; scan again when the registry answers: a pull request is scanned again by itself, or by the comment /lockkeeper rescan"
+
 // trouble is unverified for an error that may pass by itself.
 func (j *judgement) trouble(what, subject string, err error) {
 	j.retry = true
-	j.unverified(what, subject, err.Error())
+	j.unverified(what, subject, err.Error(), scanAgain)
 }
 
 func (j *judgement) note(text string) {
@@ -197,7 +200,10 @@ func (j *judgement) judgeRelease(ctx context.Context) {
 	}
 	project, err := client.Project(ctx, e.Package.Name)
 	if errors.Is(err, registry.ErrNotFound) {
-		j.add(policy.Finding{Rule: policy.ReleaseMissing, Message: "is not in the registry", Subject: "no project"})
+		j.add(policy.Finding{
+			Rule: policy.ReleaseMissing, Message: "is not in the registry", Subject: "no project",
+			Evidence: []string{err.Error(), "it was deleted, or taken down, or never was there: find out which before it is installed anywhere"},
+		})
 		return
 	}
 	if err != nil {
@@ -207,10 +213,16 @@ func (j *judgement) judgeRelease(ctx context.Context) {
 	release := project.Release(e.Package.Version)
 	switch {
 	case project.Quarantined:
-		j.add(policy.Finding{Rule: policy.ReleaseMissing, Message: "is quarantined by the registry", Subject: "quarantined"})
+		j.add(policy.Finding{
+			Rule: policy.ReleaseMissing, Message: "is quarantined by the registry", Subject: "quarantined",
+			Evidence: []string{"the registry suspects it of doing harm and holds it back; keep the version that is locked, or do without"},
+		})
 		return
 	case release == nil:
-		j.add(policy.Finding{Rule: policy.ReleaseMissing, Message: "has no such release in the registry", Subject: "no release"})
+		j.add(policy.Finding{
+			Rule: policy.ReleaseMissing, Message: "has no such release in the registry", Subject: "no release",
+			Evidence: []string{"it was deleted, or taken down, or never was there: find out which before it is installed anywhere"},
+		})
 		return
 	}
 	artifacts, ok := j.lockedArtifacts(e, release)

@@ -63,6 +63,9 @@ func (j *judgement) judgeOwners(ctx context.Context, client registry.Client, pro
 		if seen.IsZero() && err == nil {
 			return // nothing to compare with; from now on there is
 		}
+		if err == nil && known.Last.IsZero() {
+			err = fmt.Errorf("the registry tells nothing of its owners, as it did until %s", dateText(seen))
+		}
 	}
 	if err != nil {
 		j.trouble("could not be asked for its owners", "owners", err)

@@ -46,7 +46,7 @@ func (j *judgement) judgePeople(ctx context.Context, client registry.Client, pro
 	j.publisher = now.Publisher
 	j.row.Published = published(project.Ecosystem, now, before, whole)
 	if now.Unverified != "" {
-		j.unverified("has provenance that could not be verified", "provenance", now.Unverified)
+		j.unverified("has provenance that could not be verified", "provenance", now.Unverified, checkProvenance)
 		return
 	}
 	for _, p := range before {
@@ -86,6 +86,9 @@ func (j *judgement) settled(before []registry.Publication, locked string) []regi
 	return all
 }
 
+// checkProvenance is the next step where an attestation does not hold.
+const checkProvenance = "it is verified anew with each scan; if it stays so, ask the publisher, or refresh the trust root if it is said to be too old"
+
 // environmentSubject binds a sign-off to the environment as well, where there is
 // one.
 func environmentSubject(now registry.Publication) string {
@@ -117,7 +120,7 @@ func (j *judgement) judgeIncomparable(now registry.Publication, before []registr
 	}
 	if i := slices.IndexFunc(before, func(p registry.Publication) bool { return p.Unverified != "" }); i >= 0 {
 		j.unverified("cannot be compared with the publishers of earlier releases, whose provenance could not be verified",
-			"earlier provenance", before[i].Unverified)
+			"earlier provenance", before[i].Unverified, checkProvenance)
 	}
 }
 

@@ -169,7 +169,7 @@ func TestUnverifiedProvenance(t *testing.T) {
 				}
 				for _, f := range result.Findings {
 					if f.Rule == policy.Unverified {
-						found = append(found, f.Message+": "+strings.Join(f.Evidence, "; "))
+						found = append(found, f.Message+": "+f.Evidence[0])
 					}
 				}
 				return found

@@ -144,7 +144,7 @@ func (c *Client) Publications(ctx context.Context, name string, versions []strin
 			return nil, fmt.Errorf("versions of crate %s: %w", name, explain(err))
 		}
 		var page []registry.Publication
-		page, query, err = parseVersions(data)
+		page, query, err = parseVersions(name, data)
 		if err != nil {
 			return nil, fmt.Errorf("versions of crate %s: %w", name, err)
 		}

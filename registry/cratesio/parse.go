@@ -148,6 +148,7 @@ type apiVersions struct {
 }
 
 type apiVersion struct {
+	Crate       string    `json:"crate"`
 	Num         string    `json:"num"`
 	CreatedAt   time.Time `json:"created_at"`
 	PublishedBy *apiUser  `json:"published_by"`
@@ -168,8 +169,8 @@ type apiUser struct {
 }
 
 // parseVersions reads a page and gives the query of the next one, empty at the
-// end.
-func parseVersions(data []byte) ([]registry.Publication, string, error) {
+// end. A page of another crate is an error: its people are not this one's.
+func parseVersions(name string, data []byte) ([]registry.Publication, string, error) {
 	var page apiVersions
 	if err := json.Unmarshal(data, &page); err != nil {
 		return nil, "", err
@@ -179,6 +180,9 @@ func parseVersions(data []byte) ([]registry.Publication, string, error) {
 	}
 	var out []registry.Publication
 	for _, v := range *page.Versions {
+		if v.Crate != "" && !sameCrate(v.Crate, name) {
+			return nil, "", fmt.Errorf("version of the crate %.80q, which is not the one that was asked for", v.Crate)
+		}
 		if !semverText.MatchString(v.Num) {
 			return nil, "", fmt.Errorf("version %.80q", v.Num)
 		}
@@ -196,6 +200,11 @@ func parseVersions(data []byte) ([]registry.Publication, string, error) {
 		}
 	}
 	return out, next, nil
+}
+
+// sameCrate compares names as crates.io does: without case, and - for _.
+func sameCrate(a, b string) bool {
+	return strings.EqualFold(strings.ReplaceAll(a, "-", "_"), strings.ReplaceAll(b, "-", "_"))
 }
 
 // publisher prefers trusted publishing over users. A provider that is not known

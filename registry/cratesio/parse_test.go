@@ -105,7 +105,7 @@ const realVersions = `{"versions":[
 ],"meta":{"total":6,"next_page":"?per_page=100&seek=MTI%3D"}}`
 
 func TestParseRealVersions(t *testing.T) {
-	got, next, err := parseVersions([]byte(realVersions))
+	got, next, err := parseVersions("foo", []byte(realVersions))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,6 +128,7 @@ func TestParseRealVersions(t *testing.T) {
 
 var brokenVersions = []string{
 	``, `null`, `{}`, `[]`, `{"errors":[{"detail":"x"}]}`,
+	`{"versions":[{"crate":"food","num":"1.0.0","created_at":"2015-01-03T04:05:06Z"}]}`,
 	`{"versions":[{"num":"../1","created_at":"2015-01-03T04:05:06Z"}]}`,
 	`{"versions":[{"num":"1.0.0","created_at":"yesterday"}]}`,
 	`{"versions":[],"meta":{"next_page":"https://elsewhere.example.invalid/?a"}}`,
@@ -136,7 +137,7 @@ var brokenVersions = []string{
 
 func TestParseVersionsFailsClosed(t *testing.T) {
 	for _, data := range brokenVersions {
-		if got, _, err := parseVersions([]byte(data)); err == nil {
+		if got, _, err := parseVersions("foo", []byte(data)); err == nil {
 			t.Errorf("%s gave %+v, want an error", data, got)
 		}
 	}
@@ -147,7 +148,7 @@ func FuzzParseVersions(f *testing.F) {
 		f.Add([]byte(data))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, next, err := parseVersions(data)
+		got, next, err := parseVersions("foo", data)
 		if err != nil {
 			return
 		}

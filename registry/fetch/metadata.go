@@ -2,7 +2,6 @@ package fetch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -105,7 +104,7 @@ func checkStatus(resp *http.Response, notFound []int, want ...int) error {
 	}
 	err := statusError(resp)
 	if slices.Contains(notFound, resp.StatusCode) {
-		return errors.Join(registry.ErrNotFound, err)
+		return fmt.Errorf("%w: %w", registry.ErrNotFound, err)
 	}
 	return err
 }

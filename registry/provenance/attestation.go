@@ -49,8 +49,9 @@ type attestation struct {
 
 func parse(data []byte) ([]attestationBundle, error) {
 	var object struct {
-		Version int                 `json:"version"`
-		Bundles []attestationBundle `json:"attestation_bundles"`
+		Version int `json:"version"`
+		// A pointer: an answer without the key does not say that there are none.
+		Bundles *[]attestationBundle `json:"attestation_bundles"`
 	}
 	if err := json.Unmarshal(data, &object); err != nil {
 		return nil, fmt.Errorf("it cannot be read: %w", err)
@@ -58,8 +59,11 @@ func parse(data []byte) ([]attestationBundle, error) {
 	if object.Version > 1 || object.Version < 0 {
 		return nil, fmt.Errorf("it has version %d: only 1 is known", object.Version)
 	}
+	if object.Bundles == nil {
+		return nil, errors.New(`it cannot be read: "attestation_bundles" is missing`)
+	}
 	count := 0
-	for _, b := range object.Bundles {
+	for _, b := range *object.Bundles {
 		if len(b.Attestations) == 0 {
 			return nil, errors.New("it names a publisher without an attestation")
 		}
@@ -72,7 +76,7 @@ func parse(data []byte) ([]attestationBundle, error) {
 			}
 		}
 	}
-	return object.Bundles, nil
+	return *object.Bundles, nil
 }
 
 // entry is the attestation's proof of being logged: the first, as PyPI takes it.

@@ -26,7 +26,7 @@ func (c *Client) Owners(ctx context.Context, name string) ([]lockkeeper.Principa
 	if err != nil {
 		return nil, fmt.Errorf("owners of %s: %w", name, err)
 	}
-	owners, err := parseOwners(data)
+	owners, err := parseOwners(name, data)
 	if err != nil {
 		return nil, fmt.Errorf("owners of %s: %w", name, err)
 	}
@@ -36,10 +36,14 @@ func (c *Client) Owners(ctx context.Context, name string) ([]lockkeeper.Principa
 // account is what warehouse takes for the name of a user or organisation.
 var account = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?$`)
 
-func parseOwners(data []byte) ([]lockkeeper.Principal, error) {
+func parseOwners(name string, data []byte) ([]lockkeeper.Principal, error) {
 	var answer struct {
+		Info struct {
+			Name string `json:"name"`
+		} `json:"info"`
 		Ownership *struct {
-			Roles []struct {
+			// A pointer: an answer without the key says nothing of who is gone.
+			Roles *[]struct {
 				Role string `json:"role"`
 				User string `json:"user"`
 			} `json:"roles"`
@@ -49,8 +53,14 @@ func parseOwners(data []byte) ([]lockkeeper.Principal, error) {
 	if err := json.Unmarshal(data, &answer); err != nil {
 		return nil, err
 	}
+	if answer.Info.Name != "" && NormalName(answer.Info.Name) != name {
+		return nil, fmt.Errorf("name %.80q is not the project that was asked for", answer.Info.Name)
+	}
 	if answer.Ownership == nil {
 		return nil, fmt.Errorf(`no "ownership": %w`, registry.ErrNotFound)
+	}
+	if answer.Ownership.Roles == nil {
+		return nil, errors.New(`"roles" is missing`)
 	}
 	var owners []lockkeeper.Principal
 	add := func(kind lockkeeper.PrincipalKind, name string) error {
@@ -61,7 +71,7 @@ func parseOwners(data []byte) ([]lockkeeper.Principal, error) {
 		return nil
 	}
 	var errs []error
-	for _, r := range answer.Ownership.Roles {
+	for _, r := range *answer.Ownership.Roles {
 		errs = append(errs, add(lockkeeper.User, r.User))
 	}
 	if org := answer.Ownership.Organization; org != nil {

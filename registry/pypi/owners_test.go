@@ -15,10 +15,10 @@ func TestParseOwners(t *testing.T) {
 		`{"ownership":{"roles":[{"role":"Owner","user":"Alice.B"},{"role":"Maintainer","user":"bob"}],"organization":null}}`: {
 			{Kind: lockkeeper.User, ID: "Alice.B"}, {Kind: lockkeeper.User, ID: "bob"},
 		},
-		`{"ownership":{"roles":[],"organization":"psf"}}`: {{Kind: lockkeeper.Team, ID: "psf"}},
-		`{"ownership":{"roles":[]}}`:                      nil,
+		`{"ownership":{"roles":[],"organization":"psf"}}`:  {{Kind: lockkeeper.Team, ID: "psf"}},
+		`{"info":{"name":"Foo"},"ownership":{"roles":[]}}`: nil,
 	} {
-		got, err := parseOwners([]byte(in))
+		got, err := parseOwners("foo", []byte(in))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -26,11 +26,11 @@ func TestParseOwners(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", in, diff)
 		}
 	}
-	if _, err := parseOwners([]byte(`{"info":{}}`)); !errors.Is(err, registry.ErrNotFound) {
+	if _, err := parseOwners("foo", []byte(`{"info":{}}`)); !errors.Is(err, registry.ErrNotFound) {
 		t.Errorf("an index that does not tell: %v", err)
 	}
-	for _, in := range []string{`{"ownership":{"roles":[{"role":"Owner","user":"a b"}]}}`, `{"ownership":{"roles":[{"role":"Owner"}]}}`, `{`, `{"ownership":{"roles":[],"organization":"x\u001b[m"}}`} {
-		if _, err := parseOwners([]byte(in)); err == nil || errors.Is(err, registry.ErrNotFound) {
+	for _, in := range []string{`{"ownership":{}}`, `{"info":{"name":"food"},"ownership":{"roles":[]}}`, `{"ownership":{"roles":[{"role":"Owner","user":"a b"}]}}`, `{"ownership":{"roles":[{"role":"Owner"}]}}`, `{`, `{"ownership":{"roles":[],"organization":"x\u001b[m"}}`} {
+		if _, err := parseOwners("foo", []byte(in)); err == nil || errors.Is(err, registry.ErrNotFound) {
 			t.Errorf("%s: %v", in, err)
 		}
 	}
@@ -40,7 +40,7 @@ func FuzzParseOwners(f *testing.F) {
 	f.Add([]byte(`{"ownership":{"roles":[{"role":"Owner","user":"alice"}],"organization":"o"}}`))
 	f.Add([]byte(`{"info":{}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		owners, err := parseOwners(data)
+		owners, err := parseOwners("foo", data)
 		if err != nil {
 			return
 		}
