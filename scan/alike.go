@@ -70,6 +70,21 @@ var glances = strings.NewReplacer("rn", "m", "vv", "w", "cl", "d", "0", "o", "1"
 // atAGlance is what stays of a name at a quick look.
 func atAGlance(name string) string { return glances.Replace(strings.ToLower(name)) }
 
+// LookAlike says for each name that is new or changed from old to new what findings
+// about it say of a similar one, by name.
+func LookAlike(old, new *lockfile.Lockfile) map[string]string {
+	alike, found := lookAlikesOf(new, old), map[string]string{}
+	for _, c := range lockfile.Diff(old, new) {
+		if c.New == nil {
+			continue
+		}
+		if text := alike.like(c.New.Package.Name); text != "" {
+			found[c.New.Package.Name] = text
+		}
+	}
+	return found
+}
+
 // like says what is alike about another name of the lockfile, in words that go on
 // after "its name"; empty if no other is.
 func (a *lookAlikes) like(name string) string {

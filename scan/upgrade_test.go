@@ -67,7 +67,7 @@ func (o *owner) update(from, to string) []string {
 }
 
 // TestTrustedPublishingAsksOnce: to go over to the repository's own trusted publisher
-// asks once; the way back asks each time, although both are on the allowlist then.
+// asks once; the way back asks as well, and each is accepted for as long as is safe.
 func TestTrustedPublishingAsksOnce(t *testing.T) {
 	const back = "publisher-downgraded: was published by user:52 (keeper) without the provenance that 1.3.0 had (github:example/steady)"
 	for name, test := range map[string]struct {

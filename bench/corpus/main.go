@@ -1,6 +1,7 @@
 // Command corpus reads directories of lockfiles, each the history of one, named
 // NUMBER-DATE-COMMIT.NAME, and prints a table: how much there is to read, how often
-// neighbours differ and in what. A file that cannot be read ends it with exit
+// neighbours differ and in what, and which of the packages that differ have a name like
+// another's in the lockfile, so that findings about them would say so. A file that cannot be read ends it with exit
 // code 1.
 //
 //	go run ./bench/corpus DIR...
@@ -9,6 +10,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +20,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/lockfile"
 	"github.com/lockkeeper/lockkeeper/lockfile/formats"
+	"github.com/lockkeeper/lockkeeper/scan"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -27,22 +30,29 @@ func run(dirs []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "usage: corpus DIR...")
 		return 2
 	}
+	var alike []string
 	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "directory\tfiles\tversions\tentries\tedges\tpairs\tadded\tupdated\tmoved\taltered\tremoved\tms to read\t")
+	fmt.Fprintln(table, "directory\tfiles\tversions\tentries\tedges\tpairs\tadded\tupdated\tmoved\taltered\tremoved\talike\tms to read\t")
 	for _, dir := range dirs {
 		h, err := read(dir)
 		if err != nil {
 			fmt.Fprintln(stderr, err)
 			return 1
 		}
-		fmt.Fprintf(table, "%s\t%d\t%s\t%d-%d\t%d-%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f\t\n", filepath.Base(dir), h.files, strings.Join(h.versions, ","),
+		fmt.Fprintf(table, "%s\t%d\t%s\t%d-%d\t%d-%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f\t\n", filepath.Base(dir), h.files, strings.Join(h.versions, ","),
 			slices.Min(h.entries), slices.Max(h.entries), slices.Min(h.edges), slices.Max(h.edges), h.files-1,
-			h.kinds[lockfile.Added], h.kinds[lockfile.Updated], h.kinds[lockfile.Moved], h.kinds[lockfile.Altered], h.kinds[lockfile.Removed],
+			h.kinds[lockfile.Added], h.kinds[lockfile.Updated], h.kinds[lockfile.Moved], h.kinds[lockfile.Altered], h.kinds[lockfile.Removed], h.alike,
 			float64(h.took.Microseconds())/1000)
+		for _, text := range slices.Sorted(maps.Keys(h.names)) {
+			alike = append(alike, filepath.Base(dir)+": "+text)
+		}
 	}
 	if err := table.Flush(); err != nil {
 		fmt.Fprintln(stderr, err)
 		return 1
+	}
+	for _, line := range alike {
+		fmt.Fprintln(stdout, line)
 	}
 	return 0
 }
@@ -53,6 +63,8 @@ type history struct {
 	versions       []string
 	entries, edges []int
 	kinds          map[lockfile.Kind]int
+	alike          int             // packages that differ and look like another, counted for each pair
+	names          map[string]bool // what is said of them, each once
 	took           time.Duration // for parsing all
 }
 
@@ -61,7 +73,7 @@ func read(dir string) (*history, error) {
 	if err != nil || len(paths) == 0 {
 		return nil, fmt.Errorf("%s: no files NUMBER-DATE-COMMIT.NAME, %v", dir, err)
 	}
-	h := &history{kinds: map[lockfile.Kind]int{}}
+	h := &history{kinds: map[lockfile.Kind]int{}, names: map[string]bool{}}
 	var before *lockfile.Lockfile
 	for _, path := range paths {
 		_, name, _ := strings.Cut(filepath.Base(path), ".")
@@ -91,6 +103,10 @@ func read(dir string) (*history, error) {
 		if before != nil {
 			for _, c := range lockfile.Diff(before, l) {
 				h.kinds[c.Kind]++
+			}
+			for name, text := range scan.LookAlike(before, l) {
+				h.alike++
+				h.names[name+" "+text] = true
 			}
 		}
 		before = l
