@@ -117,17 +117,14 @@ func JSON(w io.Writer, r *Report) error {
 		})
 	}
 	for _, c := range r.Scan.Changes {
-		bare, to, publisher := c.Package, c.Package.Version, ""
-		if c.Published.Asked() {
-			publisher = plain(c.Published.By)
-		}
+		bare, to := c.Package, c.Package.Version
 		bare.Version = ""
 		if c.Kind == "removed" {
 			to = ""
 		}
 		out.Changes = append(out.Changes, jsonChange{
 			Lockfile: c.Lockfile, Line: c.Line, Kind: string(c.Kind), Package: bare.String(), From: c.From, To: to,
-			Note: c.Note, Publisher: publisher, Published: publishedJSON(c.Published), Through: c.Through, PURL: c.PURL,
+			Note: c.Note, Publisher: c.Publisher, Published: publishedJSON(c.Published), Through: c.Through, PURL: c.PURL,
 		})
 	}
 	for _, o := range r.Decision.Outcomes {

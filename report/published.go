@@ -95,11 +95,3 @@ func basis(p scan.Published) string {
 	}
 	return ""
 }
-
-// plain is a publisher as the allowlist writes it, with a login behind.
-func plain(p lockkeeper.Principal) string {
-	if p.Known() && p.Login != "" {
-		return p.String() + " (" + p.Login + ")"
-	}
-	return p.String()
-}

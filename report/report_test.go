@@ -62,10 +62,10 @@ func example() *Report {
 			Base: strings.Repeat("1f", 20), Head: "work tree",
 			Lockfiles: []scan.Lockfile{{Path: "Cargo.lock", Format: lockfile.Cargo, Version: "4", Added: 1, Updated: 4}},
 			Changes: []scan.Change{
-				{Lockfile: "Cargo.lock", Line: 412, Kind: lockfile.Added, Package: crate("proc-macro1", "1.0.107"), Published: scan.Published{By: user("391822", "lookalike"), Basis: scan.Stated, Compared: 1, Whole: true, Same: 1, Earlier: 1}, Through: []string{"arrayref"}, Note: "build script: decode, network, run:?"},
-				{Lockfile: "Cargo.lock", Line: 31, Kind: lockfile.Updated, Package: crate("arrayref", "0.3.10"), From: "0.3.9", Published: scan.Published{By: user("9", "stranger"), Basis: scan.Stated, Compared: 9, Whole: true, Before: user("1", "keeper"), Others: 9}, Note: "no build code"},
-				{Lockfile: "Cargo.lock", Line: 50, Kind: lockfile.Updated, Package: crate("cc", "1.2.2"), From: "1.2.1", Published: scan.Published{By: user("1", "keeper"), Basis: scan.Stated, Compared: 200, Whole: true, Same: 200, Earlier: 200}, Note: "build code unchanged"},
-				{Lockfile: "Cargo.lock", Line: 60, Kind: lockfile.Updated, Package: crate("memchr", "2.7.1"), From: "2.7.0", Published: scan.Published{Unknown: "the registry does not tell"}, Note: "no build code"},
+				{Lockfile: "Cargo.lock", Line: 412, Kind: lockfile.Added, Package: crate("proc-macro1", "1.0.107"), Publisher: "user:391822 (lookalike)", Published: scan.Published{By: user("391822", "lookalike"), Basis: scan.Stated, Compared: 1, Whole: true, Same: 1, Earlier: 1}, Through: []string{"arrayref"}, Note: "build script: decode, network, run:?"},
+				{Lockfile: "Cargo.lock", Line: 31, Kind: lockfile.Updated, Package: crate("arrayref", "0.3.10"), From: "0.3.9", Publisher: "user:9 (stranger)", Published: scan.Published{By: user("9", "stranger"), Basis: scan.Stated, Compared: 9, Whole: true, Before: user("1", "keeper"), Others: 9}, Note: "no build code"},
+				{Lockfile: "Cargo.lock", Line: 50, Kind: lockfile.Updated, Package: crate("cc", "1.2.2"), From: "1.2.1", Publisher: "user:1 (keeper)", Published: scan.Published{By: user("1", "keeper"), Basis: scan.Stated, Compared: 200, Whole: true, Same: 200, Earlier: 200}, Note: "build code unchanged"},
+				{Lockfile: "Cargo.lock", Line: 60, Kind: lockfile.Updated, Package: crate("memchr", "2.7.1"), From: "2.7.0", Publisher: "unknown", Published: scan.Published{Unknown: "the registry does not tell"}, Note: "no build code"},
 			},
 		},
 		Decision: policy.Decision{

@@ -44,7 +44,13 @@ func (j *judgement) judgePeople(ctx context.Context, client registry.Client, pro
 	}
 	now, before := sortPublications(publications, release.Package.Version, earlier)
 	j.publisher = now.Publisher
-	j.row.Published = published(project.Ecosystem, now, before, whole)
+	j.row.Publisher = personText(now.Publisher)
+	// The locked one beyond the nearest is none of those just below.
+	just := before
+	if !whole {
+		just = slices.DeleteFunc(slices.Clone(before), func(p registry.Publication) bool { return slices.Index(earlier, p.Version) >= nearest })
+	}
+	j.row.Published = published(project.Ecosystem, now, just, whole)
 	if now.Unverified != "" {
 		j.unverified("has provenance that could not be verified", "provenance", now.Unverified, checkProvenance)
 		return

@@ -119,7 +119,9 @@ type Change struct {
 	PURL string
 	// Note says what was found about it in a few words: "build code unchanged".
 	Note string
-	// Published says who released the new version.
+	// Publisher who released the new version in short, "user:52 (briansmith)" or
+	// "unknown"; Published says it all.
+	Publisher string
 	Published Published
 	// Through is how it comes in: names from a direct dependency to the package,
 	// empty when it is one itself.

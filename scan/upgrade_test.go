@@ -167,6 +167,28 @@ func user(id, login string) lockkeeper.Principal {
 	return lockkeeper.Principal{Kind: lockkeeper.User, ID: id, Login: login}
 }
 
+// TestTheLockedReleaseIsComparedFromAfar: an update over many releases of PyPI is
+// compared with the one that was locked as well, which the nearest do not reach.
+func TestTheLockedReleaseIsComparedFromAfar(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("-- registry.toml --\n[pypi.\"steady@1.0\"]\npublished = 2025-01-01T00:00:00Z\npublisher = \"github:example/steady/release.yml\"\n")
+	for i := 1; i <= 9; i++ {
+		fmt.Fprintf(&text, "[pypi.\"steady@1.%d\"]\npublished = 2025-02-%02dT00:00:00Z\n", i, i)
+	}
+	server, scanner := newScanner(t, []byte(text.String()))
+	scanner.Now = func() time.Time { return time.Date(2025, 2, 20, 0, 0, 0, 0, time.UTC) }
+	result, err := scanner.Run(t.Context(), scan.Input{Base: pinned(t, server, "1.0"), Head: pinned(t, server, "1.9")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := said(result, policy.PublisherDowngraded); len(found) != 1 || !strings.Contains(found[0], "without the provenance that 1.0 had") {
+		t.Errorf("found %q", found)
+	}
+	if p := result.Changes[0].Published; p.Compared != 6 || p.Same != 6 || p.Whole {
+		t.Errorf("published %+v, want the nearest six compared", p)
+	}
+}
+
 // TestPublished: the facts about who published a release, as people are shown them.
 func TestPublished(t *testing.T) {
 	server, scanner := newScanner(t, []byte(hands+"[crates.\"steady@1.6.0\"]\npublished = 2020-07-01T00:00:00Z\n"))
