@@ -23,18 +23,8 @@ func (j *judgement) judgePeople(ctx context.Context, client registry.Client, pro
 	if j.change.Kind == lockfile.Altered {
 		return
 	}
-	earlier := earlierVersions(project, release)
 	locked := j.lockedBefore(project)
-	whole := true
-	if project.Ecosystem == lockkeeper.PyPI && len(earlier) > nearest {
-		whole = false
-		asked := slices.Clone(earlier[:nearest])
-		// What is locked now may be further away, and is what the change gives up.
-		if slices.Contains(earlier, locked) && !slices.Contains(asked, locked) {
-			asked = append(asked, locked)
-		}
-		earlier = asked
-	}
+	earlier, whole := askedAbout(project, release, locked)
 	versions := append([]string{release.Package.Version}, earlier...)
 	publications, err := j.scanner.publications(ctx, client, project, versions)
 	if err != nil {
@@ -77,6 +67,21 @@ func (j *judgement) judgePeople(ctx context.Context, client registry.Client, pro
 		return
 	}
 	j.judgeIncomparable(now, before)
+}
+
+// askedAbout are the lower versions whose publishers are asked for, nearest first, and
+// whether these are all: where each costs a request only the nearest and the one that
+// was locked, which is what the change gives up.
+func askedAbout(project *registry.Project, release *registry.Release, locked string) (versions []string, whole bool) {
+	earlier := earlierVersions(project, release)
+	if project.Ecosystem != lockkeeper.PyPI || len(earlier) <= nearest {
+		return earlier, true
+	}
+	asked := slices.Clone(earlier[:nearest])
+	if slices.Contains(earlier, locked) && !slices.Contains(asked, locked) {
+		asked = append(asked, locked)
+	}
+	return asked, false
 }
 
 // settled are the publications that count as history (hands); all where none does.
