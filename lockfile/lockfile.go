@@ -67,7 +67,8 @@ func (s Source) Public() bool { return s.Kind == Registry && s.URL == "" }
 // Same reports whether s and t are one place, revisions aside.
 func (s Source) Same(t Source) bool { return s.Kind == t.Kind && s.URL == t.URL }
 
-// String is s for people: "crates.io or PyPI" is printed as "public registry".
+// String is s for people, without a password: "crates.io or PyPI" is printed as
+// "public registry".
 func (s Source) String() string {
 	switch {
 	case s.Public():
@@ -75,9 +76,9 @@ func (s Source) String() string {
 	case s.URL == "":
 		return string(s.Kind)
 	case s.Revision != "":
-		return fmt.Sprintf("%s %s at %.12s", s.Kind, s.URL, s.Revision)
+		return fmt.Sprintf("%s %s at %.12s", s.Kind, ForPeople(s.URL), s.Revision)
 	default:
-		return string(s.Kind) + " " + s.URL
+		return string(s.Kind) + " " + ForPeople(s.URL)
 	}
 }
 

@@ -12,13 +12,13 @@ func (e *Entry) PURL() string {
 	add := func(key, value string) { qualifiers = packageurl.Qualifiers{{Key: key, Value: value}} }
 	switch s := e.Source; {
 	case s.Kind == Registry && s.URL != "":
-		add("repository_url", s.URL)
+		add("repository_url", ForPeople(s.URL))
 	case s.Kind == Git && s.Revision != "":
-		add("vcs_url", "git+"+s.URL+"@"+s.Revision)
+		add("vcs_url", "git+"+ForPeople(s.URL)+"@"+s.Revision)
 	case s.Kind == Git:
-		add("vcs_url", "git+"+s.URL)
+		add("vcs_url", "git+"+ForPeople(s.URL))
 	case s.Kind == URL:
-		add("download_url", s.URL)
+		add("download_url", ForPeople(s.URL))
 	}
 	p := e.Package
 	return packageurl.NewPackageURL(string(p.Ecosystem), "", p.Name, p.Version, qualifiers, "").ToString()
