@@ -24,14 +24,16 @@ const (
 
 // Request is one that the server received, faults or not.
 type Request struct {
-	Kind        Kind
-	Host        string // as the client wrote it
-	Path        string // escaped
-	Query       string
-	Range       string
-	UserAgent   string
-	Conditional bool // If-None-Match or If-Modified-Since
-	Status      int  // as answered; 0 where the connection was cut instead
+	Kind      Kind
+	Host      string // as the client wrote it
+	Path      string // escaped
+	Query     string
+	Range     string
+	UserAgent string
+	// Authorization as it came.
+	Authorization string
+	Conditional   bool // If-None-Match or If-Modified-Since
+	Status        int  // as answered; 0 where the connection was cut instead
 }
 
 // Fault changes how requests are answered. Status, Redirect and Drop take the
@@ -104,7 +106,7 @@ func (s *Server) Forget() {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fault := s.fault(r.URL.Path)
 	note := Request{
-		Kind: kindOf(r.URL.Path), Host: r.Host, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Range: r.Header.Get("Range"), UserAgent: r.UserAgent(),
+		Kind: kindOf(r.URL.Path), Host: r.Host, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Range: r.Header.Get("Range"), UserAgent: r.UserAgent(), Authorization: r.Header.Get("Authorization"),
 		Conditional: r.Header.Get("If-None-Match") != "" || r.Header.Get("If-Modified-Since") != "",
 	}
 	recorder := &recorder{ResponseWriter: w, status: http.StatusOK}
@@ -115,6 +117,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.noted.Lock()
 		defer s.noted.Unlock()
 		s.requests = append(s.requests, note)
+	}
+	if demanded := s.mannered().Authorization; demanded != "" && note.Authorization != demanded {
+		http.Error(recorder, "who are you?", http.StatusUnauthorized)
+		recorder.finish()
+		return
 	}
 	if fault == nil {
 		s.mux.ServeHTTP(recorder, r)

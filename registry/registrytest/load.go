@@ -34,6 +34,7 @@ type statement struct {
 type statements struct {
 	Crates map[string]statement `toml:"crates"`
 	PyPI   map[string]statement `toml:"pypi"`
+	Server *Manner              `toml:"server"`
 }
 
 func parseStatements(text string) (*statements, error) {
@@ -53,7 +54,11 @@ func parseStatements(text string) (*statements, error) {
 func (s *Server) LoadText(text []byte) error {
 	crates, files := map[string]*Crate{}, map[string]*File{}
 	st := &statements{}
-	for _, f := range txtar.Parse(text).Files {
+	own, err := s.loadPrivate(txtar.Parse(text).Files)
+	if err != nil {
+		return err
+	}
+	for _, f := range own {
 		var err error
 		parts := strings.SplitN(f.Name, "/", 6)
 		switch {
@@ -188,6 +193,9 @@ func splitFilename(name string) (project, version string, ok bool) {
 // add brings files and statements together. A statement about a release without
 // files makes one; about a single file it goes before that about its release.
 func (s *Server) add(st *statements, crates map[string]*Crate, files map[string]*File) error {
+	if st.Server != nil {
+		s.SetManner(*st.Server)
+	}
 	for key, what := range st.Crates {
 		name, version, ok := strings.Cut(key, "@")
 		if !ok && what.Owners != nil {

@@ -25,6 +25,10 @@ func ownersKey(eco lockkeeper.Ecosystem, name string) string {
 }
 
 func (s *Server) serveCrateOwners(w http.ResponseWriter, r *http.Request) {
+	if s.mannered().Bare {
+		http.NotFound(w, r)
+		return
+	}
 	s.mu.Lock()
 	all := slices.Clone(s.crates[strings.ToLower(r.PathValue("name"))])
 	var owners []lockkeeper.Principal

@@ -43,6 +43,15 @@
 //	-- pypi/litellm/1.82.8/wheel/litellm-1.82.8-py3-none-any.whl/litellm/__init__.py --
 //	-- pypi/litellm/1.82.8/sdist/litellm-1.82.8.tar.gz/setup.py --
 //
+// Files below "private/NAME/" are the text of a further server, a private registry
+// with a host of its own, which Private gives. How it answers stands in its own
+// registry.toml, with the keys of Manner:
+//
+//	-- private/corp/registry.toml --
+//	[server]
+//	html = true
+//	authorization = "Basic Y2k6c2VjcmV0"
+//
 // Archives are packed from these files; crates and sdists get their directory in
 // front. What is missing is made: a Cargo.toml and src/lib.rs, an sdist's
 // PKG-INFO, a wheel's METADATA, WHEEL and RECORD; and for a release without files
@@ -116,13 +125,15 @@ type Server struct {
 	url      string
 	sigstore *provenancetest.Sigstore
 
-	mu     sync.Mutex // guards the packages and faults
-	crates map[string][]*Crate
-	files  map[string][]*File // by normal project name
-	status map[string]string
-	owners map[string][]lockkeeper.Principal // by package id; those not stated published something
-	faults []*Fault
-	mirror *mirror
+	mu      sync.Mutex // guards the packages and faults
+	crates  map[string][]*Crate
+	files   map[string][]*File // by normal project name
+	status  map[string]string
+	owners  map[string][]lockkeeper.Principal // by package id; those not stated published something
+	faults  []*Fault
+	mirror  *mirror
+	manner  Manner
+	private map[string]*Server
 
 	// Apart from mu, which handlers hold while they answer: a request is noted
 	// before its answer leaves.
@@ -133,7 +144,7 @@ type Server struct {
 // New returns an empty server that does not listen yet. It may be served by any
 // http.Server under the URL given to SetURL, or by Start.
 func New() *Server {
-	s := &Server{crates: map[string][]*Crate{}, files: map[string][]*File{}, status: map[string]string{}, owners: map[string][]lockkeeper.Principal{}, mirror: &mirror{}}
+	s := &Server{crates: map[string][]*Crate{}, files: map[string][]*File{}, status: map[string]string{}, owners: map[string][]lockkeeper.Principal{}, mirror: &mirror{}, private: map[string]*Server{}}
 	var err error
 	if s.sigstore, err = provenancetest.New(); err != nil {
 		panic(err) // it takes nothing that could be wrong
@@ -142,7 +153,8 @@ func New() *Server {
 	return s
 }
 
-// Start listens on a free loopback port until Close.
+// Start listens on a free loopback port until Close, and so do the private
+// registries that the text has.
 func (s *Server) Start() error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -151,11 +163,19 @@ func (s *Server) Start() error {
 	s.listener, s.url = l, "http://"+l.Addr().String()
 	s.http = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
 	go s.http.Serve(l) // ends with ErrServerClosed by Close
+	for name, private := range s.private {
+		if err := private.Start(); err != nil {
+			return fmt.Errorf("private registry %s: %w", name, err)
+		}
+	}
 	return nil
 }
 
 // Close ends what Start began, open connections included.
 func (s *Server) Close() error {
+	for _, private := range s.private {
+		private.Close()
+	}
 	if s.http == nil {
 		return nil
 	}
@@ -241,7 +261,8 @@ var placeholder = regexp.MustCompile(`\{\{([^{}]*)\}\}`)
 //	{{pypi:FILENAME}}        sha256 of the file
 //	{{size:FILENAME}}        its size in bytes, for PyPI's files
 //	{{url:FILENAME}}         where it is served, for PyPI's files
-//	{{index}} {{pypi}} {{files}}   base URLs
+//	{{index}} {{pypi}} {{files}} {{simple}}   base URLs
+//	{{NAME/...}}             the same of the private registry NAME
 //
 // Anything else in double braces is an error.
 func (s *Server) Expand(text string) (string, error) {
@@ -260,7 +281,15 @@ func (s *Server) Expand(text string) (string, error) {
 
 // expand needs s.mu.
 func (s *Server) expand(what string) (string, bool) {
+	if name, rest, ok := strings.Cut(what, "/"); ok && s.private[name] != nil {
+		private := s.private[name]
+		private.mu.Lock()
+		defer private.mu.Unlock()
+		return private.expand(rest)
+	}
 	switch what {
+	case "simple":
+		return s.Simple(), true
 	case "index":
 		return s.Index(), true
 	case "pypi":

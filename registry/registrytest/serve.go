@@ -22,7 +22,9 @@ const perPage = 100
 
 func (s *Server) routes() {
 	s.mux = http.NewServeMux()
+	s.mux.HandleFunc("GET /index/config.json", s.serveConfig)
 	s.mux.HandleFunc("GET /index/{path...}", s.serveIndex)
+	s.mux.HandleFunc("GET /api/v1/crates/{name}/{version}/download", s.serveDownload)
 	s.mux.HandleFunc("GET /static/crates/{name}/{file}", s.serveCrate)
 	s.mux.HandleFunc("GET /static/", forbidden)
 	s.mux.HandleFunc("GET /api/v1/crates/{name}/versions", s.serveVersions)
@@ -78,10 +80,6 @@ func newIndexDep(alias, name, kind string, optional bool) indexDep {
 }
 
 func (s *Server) serveIndex(w http.ResponseWriter, r *http.Request) {
-	if r.PathValue("path") == "config.json" { // for Cargo itself
-		writeJSON(w, r, "application/json", map[string]string{"dl": s.Static() + "/crates/{crate}/{crate}-{version}.crate"})
-		return
-	}
 	parts := strings.Split(r.PathValue("path"), "/")
 	name := parts[len(parts)-1]
 	s.mu.Lock()
@@ -172,6 +170,10 @@ func known(w http.ResponseWriter, r *http.Request, found bool) bool {
 }
 
 func (s *Server) serveVersions(w http.ResponseWriter, r *http.Request) {
+	if s.mannered().Bare {
+		http.NotFound(w, r)
+		return
+	}
 	s.mu.Lock()
 	name := strings.ToLower(r.PathValue("name"))
 	all := []any{}
@@ -226,7 +228,7 @@ func writeJSON(w http.ResponseWriter, r *http.Request, mediaType string, v any) 
 
 func (s *Server) serveSimple(w http.ResponseWriter, r *http.Request) {
 	const mediaType = "application/vnd.pypi.simple.v1+json"
-	if !strings.Contains(r.Header.Get("Accept"), mediaType) {
+	if !strings.Contains(r.Header.Get("Accept"), mediaType) && !s.mannered().HTML {
 		http.Error(w, "only JSON is served here", http.StatusNotAcceptable)
 		return
 	}
@@ -240,6 +242,10 @@ func (s *Server) serveSimple(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		http.NotFound(w, r)
+		return
+	}
+	if s.manner.HTML {
+		s.serveSimpleHTML(w, r, name)
 		return
 	}
 	files := []any{}
