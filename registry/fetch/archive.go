@@ -29,7 +29,7 @@ type File struct {
 // kept; errors are otherwise those of Get.
 func (c *Client) Whole(ctx context.Context, f File) (*registry.Blob, error) {
 	if _, err := lockkeeper.ParseDigest(string(f.Digest)); err != nil {
-		return nil, fmt.Errorf("get %s: nothing to check it against: %w", f.URL, err)
+		return nil, fmt.Errorf("get %s: nothing to check it against: %w", plain(f.URL), err)
 	}
 	// Before the cache, so that a refused host is refused every time.
 	if err := c.Allowed(f.URL); err != nil {
@@ -38,13 +38,13 @@ func (c *Client) Whole(ctx context.Context, f File) (*registry.Blob, error) {
 	if blob := c.disk.archive(f.Digest); blob != nil {
 		if blob.Size > f.Limit {
 			blob.Close()
-			return nil, &SizeError{URL: f.URL, Limit: f.Limit}
+			return nil, &SizeError{URL: plain(f.URL), Limit: f.Limit}
 		}
 		return blob, nil
 	}
 	blob, err := c.download(ctx, f)
 	if err != nil {
-		return nil, fmt.Errorf("get %s: %w", f.URL, err)
+		return nil, fmt.Errorf("get %s: %w", plain(f.URL), err)
 	}
 	return blob, nil
 }
@@ -69,7 +69,7 @@ func (c *Client) download(ctx context.Context, f File) (*registry.Blob, error) {
 		if err := s.reset(); err != nil {
 			return err
 		}
-		tooLarge := &SizeError{URL: resp.Request.URL.String(), Limit: f.Limit}
+		tooLarge := &SizeError{URL: plain(resp.Request.URL.String()), Limit: f.Limit}
 		if resp.ContentLength > f.Limit {
 			return tooLarge
 		}

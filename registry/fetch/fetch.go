@@ -3,8 +3,9 @@
 //
 // It promises that no host is contacted that was not configured (promise 5 of
 // the design), whatever a lockfile, a manifest, an archive, an index or a
-// redirect names, and that an archive handed out whole matches its digest. It
-// knows no format and leaves out uploads, credentials and cookies.
+// redirect names, that an archive handed out whole matches its digest, and that
+// credentials go to the hosts that they are for and into no log or error (promise
+// 10). It knows no format and leaves out uploads and cookies.
 package fetch
 
 import (
@@ -69,6 +70,8 @@ type Config struct {
 	// Transport makes the connections. Default: a pooled transport that obeys the
 	// proxy settings of the environment.
 	Transport http.RoundTripper
+	// Authorization goes with requests to its hosts. Default: none.
+	Authorization Authorization
 }
 
 // Client fetches from the configured hosts. It is safe for concurrent use.
@@ -88,6 +91,10 @@ func New(cfg Config, bases ...string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	authorized, err := cfg.Authorization.hosts(h)
+	if err != nil {
+		return nil, err
+	}
 	if strings.ContainsAny(cfg.Version+cfg.Contact, "\r\n()") {
 		return nil, errors.New("user agent: version and contact must not contain line ends or parentheses")
 	}
@@ -104,6 +111,7 @@ func New(cfg Config, bases ...string) (*Client, error) {
 				hosts: h, slots: semaphore.NewWeighted(int64(cfg.Concurrency)),
 				timeout: cfg.Timeout, deadline: cfg.Deadline,
 				userAgent: userAgent(cfg), next: cfg.Transport,
+				authorized: authorized, authorize: cfg.Authorization.Set,
 			},
 			CheckRedirect: checkRedirect(h),
 		},
@@ -160,15 +168,16 @@ func userAgent(cfg Config) string {
 func Base(raw string) (string, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return "", fmt.Errorf("registry URL: %w", err)
+		// Without the text, which may hold a password.
+		return "", errors.New("registry URL: cannot be read; want http://HOST or https://HOST")
 	}
 	switch {
 	case u.User != nil:
-		return "", fmt.Errorf("registry URL for host %q: credentials are not supported; remove them", u.Host)
+		return "", fmt.Errorf("registry URL for host %q: credentials do not belong there; remove them, and name the variable or file that they are in", u.Host)
 	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
-		return "", fmt.Errorf("registry URL %q: want http://HOST or https://HOST", raw)
+		return "", fmt.Errorf("registry URL %q: want http://HOST or https://HOST", plain(raw))
 	case u.RawQuery != "" || u.Fragment != "":
-		return "", fmt.Errorf("registry URL %q: must not have a query or fragment", raw)
+		return "", fmt.Errorf("registry URL %q: must not have a query or fragment", plain(raw))
 	}
 	return strings.TrimRight(raw, "/"), nil
 }
@@ -318,6 +327,10 @@ func giveUp(resp *http.Response, err error, attempts int) (*http.Response, error
 	if resp != nil {
 		resp.Body.Close()
 	}
+	var failed *url.Error
+	if errors.As(err, &failed) { // the library's own, with the URL of the last redirect
+		failed.URL = plain(failed.URL)
+	}
 	if err == nil && resp != nil {
 		err = statusError(resp)
 	}
@@ -328,15 +341,15 @@ func giveUp(resp *http.Response, err error, attempts int) (*http.Response, error
 }
 
 func statusError(resp *http.Response) error {
-	return &StatusError{URL: resp.Request.URL.String(), Status: resp.StatusCode, RetryAfter: retryAfter(resp)}
+	return &StatusError{URL: plain(resp.Request.URL.String()), Status: resp.StatusCode, RetryAfter: retryAfter(resp)}
 }
 
 func logRequest(_ retryablehttp.Logger, req *http.Request, attempt int) {
-	zerolog.Ctx(req.Context()).Debug().Str("url", req.URL.String()).Int("attempt", attempt).Msg("registry request")
+	zerolog.Ctx(req.Context()).Debug().Str("url", plain(req.URL.String())).Int("attempt", attempt).Msg("registry request")
 }
 
 func logResponse(_ retryablehttp.Logger, resp *http.Response) {
-	zerolog.Ctx(resp.Request.Context()).Debug().Str("url", resp.Request.URL.String()).
+	zerolog.Ctx(resp.Request.Context()).Debug().Str("url", plain(resp.Request.URL.String())).
 		Int("status", resp.StatusCode).Msg("registry answer")
 }
 

@@ -22,6 +22,9 @@ type gate struct {
 	deadline  time.Duration
 	userAgent string
 	next      http.RoundTripper
+
+	authorized hosts // those that authorize is for
+	authorize  func(http.Header)
 }
 
 type budgetKey struct{}
@@ -34,7 +37,8 @@ func withBudget(ctx context.Context, b Budget) context.Context {
 	return context.WithValue(ctx, budgetKey{}, b)
 }
 
-// RoundTrip refuses foreign hosts, waits for budget and slot, and bounds the time.
+// RoundTrip refuses foreign hosts, waits for budget and slot, bounds the time, and
+// adds credentials where they belong.
 func (g *gate) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := g.hosts.check(req.URL); err != nil {
 		return nil, err
@@ -60,6 +64,12 @@ func (g *gate) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	out := req.Clone(bounded)
 	out.Header.Set("User-Agent", g.userAgent)
+	// The address of the page before may hold what gave access to it.
+	out.Header.Del("Referer")
+	// On the clone alone, so that a redirect starts without.
+	if g.authorize != nil && g.authorized.check(req.URL) == nil {
+		g.authorize(out.Header)
+	}
 	resp, err := g.next.RoundTrip(out)
 	if err != nil {
 		err = body.explain(err)

@@ -32,12 +32,12 @@ type Request struct {
 // wrapped, or what the network said.
 func (c *Client) Get(ctx context.Context, r Request) ([]byte, error) {
 	if r.Limit <= 0 {
-		return nil, fmt.Errorf("get %s: no limit given", r.URL)
+		return nil, fmt.Errorf("get %s: no limit given", plain(r.URL))
 	}
 	return c.memory.do(ctx, cacheKey(r), func(ctx context.Context) ([]byte, error) {
 		body, err := c.get(ctx, r)
 		if err != nil {
-			return nil, fmt.Errorf("get %s: %w", r.URL, err)
+			return nil, fmt.Errorf("get %s: %w", plain(r.URL), err)
 		}
 		return body, nil
 	})
@@ -112,7 +112,7 @@ func checkStatus(resp *http.Response, notFound []int, want ...int) error {
 // readAll reads at most limit bytes. An announced length beyond the limit is
 // refused before the first byte.
 func readAll(resp *http.Response, limit int64) ([]byte, error) {
-	tooLarge := &SizeError{URL: resp.Request.URL.String(), Limit: limit}
+	tooLarge := &SizeError{URL: plain(resp.Request.URL.String()), Limit: limit}
 	if resp.ContentLength > limit {
 		return nil, tooLarge
 	}

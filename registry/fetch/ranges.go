@@ -48,10 +48,10 @@ func (c *Client) Ranges(ctx context.Context, f File) (*registry.Blob, error) {
 		return c.Whole(ctx, f)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("get %s: %w", f.URL, err)
+		return nil, fmt.Errorf("get %s: %w", plain(f.URL), err)
 	}
 	if from < 0 && int64(len(data)) != min(r.size, firstRun*blockSize) {
-		return nil, fmt.Errorf("get %s: %w: asked for %s, got %d bytes", f.URL, errFinal, spec, len(data))
+		return nil, fmt.Errorf("get %s: %w: asked for %s, got %d bytes", plain(f.URL), errFinal, spec, len(data))
 	}
 	// Without a stated size the answer starts within a block.
 	start := r.size - int64(len(data))
@@ -109,7 +109,7 @@ func (r *ranges) ReadAt(p []byte, off int64) (int, error) {
 		if !ok {
 			last := (min(off+int64(len(p)-n), r.size) - 1) / blockSize
 			if err := r.load(index, last); err != nil {
-				return n, fmt.Errorf("read %s: %w", r.file.URL, err)
+				return n, fmt.Errorf("read %s: %w", plain(r.file.URL), err)
 			}
 			block = r.blocks[index]
 		}
@@ -188,7 +188,7 @@ func (r *ranges) touch(index int64) {
 // first request), want bytes long (0: unknown).
 func (r *ranges) get(spec string, from, want int64) ([]byte, error) {
 	if r.requests++; r.total > maxPartial || r.requests > maxRequests {
-		return nil, &PartsError{URL: r.file.URL}
+		return nil, &PartsError{URL: plain(r.file.URL)}
 	}
 	req, err := retryablehttp.NewRequestWithContext(r.ctx, http.MethodGet, r.file.URL, nil)
 	if err != nil {
