@@ -1,6 +1,7 @@
-// Package cratesio asks crates.io, or a registry that speaks the same: the sparse
-// index for releases, the API for who published them, the static host for
-// archives (rust-lang/crates.io, and the Cargo book's "Registry Index").
+// Package cratesio asks crates.io, or a registry that speaks the same (New), or an
+// alternate registry (NewAlternate): the sparse index for releases, the API for who
+// published them, the static host for archives (rust-lang/crates.io, and the Cargo
+// book's "Registry Index").
 //
 // It promises that a Project is whole: an index line that does not parse is an
 // error. Lines of an index format that does not exist yet (v above 2) are left
@@ -56,34 +57,54 @@ type Config struct {
 
 // Client is a registry.Client for Cargo.
 type Client struct {
-	index, static, api string
-	budget             fetch.Budget
-	fetch              *fetch.Client
+	index  string
+	budget fetch.Budget // nil: none
+	fetch  *fetch.Client
+	// alternate: not crates.io, whose API alone is known to tell of publishers.
+	alternate bool
+	// missing are the statuses of index and archives that are not there.
+	missing []int
+	// of tells where archives and the API are.
+	of func(context.Context) (endpoints, error)
+}
+
+// endpoints are what a registry's index tells of the rest of it.
+type endpoints struct {
+	// archive gives the address of a .crate.
+	archive func(lockkeeper.Package, lockkeeper.Digest) string
+	// api is the base of the API with its version; empty where there is none.
+	api string
 }
 
 var _ registry.Client = (*Client)(nil)
 
 // New checks cfg and returns a client that contacts its three hosts alone.
 func New(cfg Config) (*Client, error) {
-	c := &Client{budget: cfg.Budget}
+	c := &Client{budget: cfg.Budget, missing: missing}
 	if c.budget == nil {
 		c.budget = rate.NewLimiter(rate.Every(time.Second), 1)
 	}
+	var static, api string
 	for _, base := range []struct {
 		to         *string
 		given, def string
 	}{
 		{&c.index, cfg.Index, defaultIndex},
-		{&c.static, cfg.Static, defaultStatic},
-		{&c.api, cfg.API, defaultAPI},
+		{&static, cfg.Static, defaultStatic},
+		{&api, cfg.API, defaultAPI},
 	} {
 		var err error
 		if *base.to, err = fetch.Base(cmp.Or(base.given, base.def)); err != nil {
 			return nil, err
 		}
 	}
+	c.of = func(context.Context) (endpoints, error) {
+		return endpoints{api: api, archive: func(p lockkeeper.Package, _ lockkeeper.Digest) string {
+			return static + "/crates/" + p.Name + "/" + p.Name + "-" + escaped(p.Version) + ".crate"
+		}}, nil
+	}
 	var err error
-	c.fetch, err = fetch.New(cfg.Fetch, c.index, c.static, c.api)
+	c.fetch, err = fetch.New(cfg.Fetch, c.index, static, api)
 	return c, err
 }
 
@@ -93,13 +114,13 @@ func (c *Client) Project(ctx context.Context, name string) (*registry.Project, e
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
-	data, err := c.fetch.Get(ctx, fetch.Request{
-		URL: c.index + "/" + indexPath(name), Limit: maxIndex,
-		// The index is a bucket, too: what is not there may answer 403.
-		NotFound: missing,
-	})
+	at, err := c.of(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("index of crate %s: %w", name, err)
+		return nil, err
+	}
+	data, err := c.fetch.Get(ctx, fetch.Request{URL: c.index + "/" + indexPath(name), Limit: maxIndex, NotFound: c.missing})
+	if err != nil {
+		return nil, fmt.Errorf("index of crate %s: %w", name, c.explain(err))
 	}
 	p, err := parseIndex(name, data)
 	if err != nil {
@@ -109,12 +130,12 @@ func (c *Client) Project(ctx context.Context, name string) (*registry.Project, e
 		r := &p.Releases[i]
 		a := &r.Artifacts[0]
 		a.Filename = r.Package.Name + "-" + r.Package.Version + ".crate"
-		a.URL = c.archiveURL(r.Package)
+		a.URL = at.archive(r.Package, a.Digest)
 	}
 	return p, nil
 }
 
-// missing are the statuses of the index and of static files that are not there:
+// missing are the statuses of crates.io's index and static files that are not there:
 // object storage answers 403 to those who may not list it.
 var missing = []int{http.StatusForbidden, http.StatusNotFound, http.StatusGone, http.StatusUnavailableForLegalReasons}
 
@@ -123,6 +144,10 @@ var missing = []int{http.StatusForbidden, http.StatusNotFound, http.StatusGone, 
 // unless versions is empty.
 func (c *Client) Publications(ctx context.Context, name string, versions []string) ([]registry.Publication, error) {
 	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	at, err := c.of(ctx)
+	if err != nil || at.api == "" {
 		return nil, err
 	}
 	wanted := map[string]bool{}
@@ -138,13 +163,19 @@ func (c *Client) Publications(ctx context.Context, name string, versions []strin
 		}
 		seen[query] = true
 		data, err := c.fetch.Get(ctx, fetch.Request{
-			URL: c.api + "/crates/" + name + "/versions" + query, Accept: "application/json", Limit: maxPage, Budget: c.budget,
+			URL: at.api + "/crates/" + name + "/versions" + query, Accept: "application/json", Limit: maxPage, Budget: c.budget,
 		})
 		if err != nil {
-			return nil, fmt.Errorf("versions of crate %s: %w", name, explain(err))
+			if c.alternate && notOffered(err) {
+				return nil, nil
+			}
+			return nil, fmt.Errorf("versions of crate %s: %w", name, c.explain(err))
 		}
 		var page []registry.Publication
 		page, query, err = parseVersions(name, data)
+		if err != nil && c.alternate {
+			return nil, nil // another API, or a page for people
+		}
 		if err != nil {
 			return nil, fmt.Errorf("versions of crate %s: %w", name, err)
 		}
@@ -158,12 +189,16 @@ func (c *Client) Publications(ctx context.Context, name string, versions []strin
 	return inOrder(versions, found), nil
 }
 
-// explain adds the next step to the refusal that operators are most likely to
+// explain adds the next step to the refusals that operators are most likely to
 // meet.
-func explain(err error) error {
+func (c *Client) explain(err error) error {
 	var status *fetch.StatusError
-	if errors.As(err, &status) && status.Status == http.StatusForbidden {
+	refused := errors.As(err, &status) && (status.Status == http.StatusForbidden || status.Status == http.StatusUnauthorized)
+	switch {
+	case refused && !c.alternate:
 		return fmt.Errorf("%w; crates.io refuses programs whose User-Agent has no contact: configure one", err)
+	case refused:
+		return fmt.Errorf("%w; check the token that is configured for this registry, or configure one", err)
 	}
 	return err
 }
@@ -180,17 +215,17 @@ func (c *Client) Open(ctx context.Context, a registry.Artifact) (*registry.Blob,
 	if a.Kind != registry.Crate {
 		return nil, fmt.Errorf("open %s: a registry of crates has no %s", a.Filename, a.Kind)
 	}
-	blob, err := c.fetch.Whole(ctx, fetch.File{URL: a.URL, Digest: a.Digest, Limit: maxArchive, NotFound: missing})
+	blob, err := c.fetch.Whole(ctx, fetch.File{URL: a.URL, Digest: a.Digest, Limit: maxArchive, NotFound: c.missing})
 	if err != nil {
-		return nil, fmt.Errorf("crate %s %s: %w", a.Package.Name, a.Package.Version, err)
+		return nil, fmt.Errorf("crate %s %s: %w", a.Package.Name, a.Package.Version, c.explain(err))
 	}
 	return blob, nil
 }
 
-func (c *Client) archiveURL(p lockkeeper.Package) string {
-	// "+" is legal in a path, but the static host takes it for a space.
-	version := strings.ReplaceAll(url.PathEscape(p.Version), "+", "%2B")
-	return c.static + "/crates/" + p.Name + "/" + p.Name + "-" + version + ".crate"
+// escaped is a version in a path. "+" is legal there, but crates.io's static host
+// takes it for a space.
+func escaped(version string) string {
+	return strings.ReplaceAll(url.PathEscape(version), "+", "%2B")
 }
 
 // crateName is what crates.io accepts: ASCII, starting with a letter, at most 64
@@ -207,11 +242,5 @@ func checkName(name string) error {
 // indexPath is the scheme of the Cargo book, "Registry Index: Index files".
 func indexPath(name string) string {
 	n := strings.ToLower(name)
-	switch len(n) {
-	case 1, 2:
-		return fmt.Sprintf("%d/%s", len(n), n)
-	case 3:
-		return "3/" + n[:1] + "/" + n
-	}
-	return n[:2] + "/" + n[2:4] + "/" + n
+	return prefix(n) + "/" + n
 }

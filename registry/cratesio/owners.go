@@ -8,19 +8,28 @@ import (
 	"strconv"
 
 	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/registry"
 	"github.com/lockkeeper/lockkeeper/registry/fetch"
 )
 
-// Owners asks the API; it costs one request of the budget.
+// Owners asks the API; it costs one request of the budget. ErrNotFound where the
+// registry has none.
 func (c *Client) Owners(ctx context.Context, name string) ([]lockkeeper.Principal, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
+	at, err := c.of(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if at.api == "" {
+		return nil, fmt.Errorf("owners of crate %s: the registry has no API: %w", name, registry.ErrNotFound)
+	}
 	data, err := c.fetch.Get(ctx, fetch.Request{
-		URL: c.api + "/crates/" + name + "/owners", Accept: "application/json", Limit: maxPage, Budget: c.budget,
+		URL: at.api + "/crates/" + name + "/owners", Accept: "application/json", Limit: maxPage, Budget: c.budget,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("owners of crate %s: %w", name, explain(err))
+		return nil, fmt.Errorf("owners of crate %s: %w", name, c.explain(err))
 	}
 	owners, err := parseOwners(data)
 	if err != nil {
