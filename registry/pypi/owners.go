@@ -20,6 +20,9 @@ func (c *Client) Owners(ctx context.Context, name string) ([]lockkeeper.Principa
 	if err != nil {
 		return nil, err
 	}
+	if c.pypi == "" {
+		return nil, fmt.Errorf("owners of %s: the index tells of none: %w", name, registry.ErrNotFound)
+	}
 	data, err := c.fetch.Get(ctx, fetch.Request{
 		URL: c.pypi + "/pypi/" + name + "/json", Accept: "application/json", Limit: maxProject, Budget: c.budget,
 	})

@@ -52,7 +52,16 @@ type simpleFile struct {
 	Provenance string `json:"provenance"`
 }
 
-// parseSimple reads a page that was asked for under base.
+// parsePage reads a page that was asked for under base, in either of its two forms.
+// They cannot be taken for one another, whatever the index says that it sends.
+func parsePage(name string, base *url.URL, data []byte) (*project, error) {
+	if strings.HasPrefix(strings.TrimLeft(string(data[:min(len(data), 1024)]), "\ufeff \t\r\n"), "<") {
+		return parseHTML(name, base, data)
+	}
+	return parseSimple(name, base, data)
+}
+
+// parseSimple reads a page in JSON (PEP 691).
 func parseSimple(name string, base *url.URL, data []byte) (*project, error) {
 	var page simplePage
 	if err := json.Unmarshal(data, &page); err != nil {
@@ -67,6 +76,11 @@ func parseSimple(name string, base *url.URL, data []byte) (*project, error) {
 	if page.Files == nil {
 		return nil, errors.New(`"files" is missing`)
 	}
+	return page.project(name, base)
+}
+
+// project groups the files of a page into releases.
+func (page *simplePage) project(name string, base *url.URL) (*project, error) {
 	p := &project{spelled: map[string]string{}}
 	p.Ecosystem, p.Name = lockkeeper.PyPI, name
 	p.Quarantined = page.Status.Status == "quarantined"

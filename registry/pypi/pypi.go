@@ -1,6 +1,6 @@
-// Package pypi asks PyPI, or an index that speaks the same: the Simple API in
-// JSON (PEP 503, 691, 700, 792) for releases and files, the Integrity API
-// (PEP 740) for who published them.
+// Package pypi asks PyPI, or another index: the Simple API (PEP 503, 691, 700, 792)
+// for releases and files, in JSON or, from indexes that have nothing else, in HTML,
+// and the Integrity API (PEP 740) for who published them. HTML tells no upload times.
 //
 // Provenance counts only as far as a Verifier, such as registry/provenance,
 // believes it; what the index claims of publishers is not taken over. Files are
@@ -12,8 +12,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper"
@@ -32,7 +34,8 @@ const (
 	maxProject     = 128 << 20 // bytes of one project's list of files
 	maxProvenance  = 8 << 20   // bytes of one file's provenance
 	parallelChecks = 6         // provenance requests at a time for one call
-	simpleJSON     = "application/vnd.pypi.simple.v1+json"
+	// HTML only from indexes that have no JSON, as pip asks for it.
+	simplePages = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.1, text/html;q=0.01"
 )
 
 // Verifier verifies the provenance of files. It is safe for concurrent use.
@@ -48,6 +51,17 @@ type Config struct {
 	// PyPI is the base URL under which "/simple/" and "/integrity/" lie; Files is
 	// where the files are. Default: the public ones.
 	PyPI, Files string
+	// Simple is the base URL of the projects' pages, for an index that has them
+	// elsewhere; only if it ends in "/simple" and PyPI is not set, PyPI is what stands
+	// before that. An index without PyPI has neither provenance nor owners. Default:
+	// PyPI with "/simple".
+	Simple string
+	// MoreFiles are base URLs of further hosts that files may come from. They get no
+	// credentials. Default: none.
+	MoreFiles []string
+	// Set puts the credentials into requests to the host of Simple and PyPI, and of
+	// no other, as pip does. Default: none.
+	Set func(http.Header)
 	// WholeWheel is the largest wheel, in bytes, that is downloaded whole and
 	// checked; of larger ones only the parts that are read are fetched, and no
 	// digest covers those. Default: 8 MiB.
@@ -67,7 +81,7 @@ type Config struct {
 
 // Client is a registry.Client for PyPI.
 type Client struct {
-	pypi                string
+	pypi, pages         string // pypi is empty where there is no more than pages
 	wholeWheel, maxFile int64
 	verifier            Verifier
 	budget              fetch.Budget
@@ -76,28 +90,51 @@ type Client struct {
 
 var _ registry.Client = (*Client)(nil)
 
-// New checks cfg and returns a client that contacts its two hosts alone.
+// New checks cfg and returns a client that contacts the hosts it names alone.
 func New(cfg Config) (*Client, error) {
-	base, err := fetch.Base(cmp.Or(cfg.PyPI, defaultPyPI))
+	c := &Client{
+		budget: cfg.Budget, verifier: cfg.Verifier,
+		wholeWheel: cmp.Or(cfg.WholeWheel, 8<<20), maxFile: cmp.Or(cfg.MaxFile, 512<<20),
+	}
+	if c.wholeWheel < 0 || c.maxFile < 0 {
+		return nil, errors.New("pypi: sizes must not be negative")
+	}
+	own, err := c.locate(cfg)
 	if err != nil {
 		return nil, err
 	}
 	files := cfg.Files
 	if files == "" {
 		files = defaultFiles
-		if cfg.PyPI != "" {
-			files = base // an index of one's own has nothing to do with the public files
+		if cfg.PyPI != "" || cfg.Simple != "" {
+			files = own[0] // an index of one's own has nothing to do with the public files
 		}
 	}
-	c := &Client{
-		pypi: base, budget: cfg.Budget, verifier: cfg.Verifier,
-		wholeWheel: cmp.Or(cfg.WholeWheel, 8<<20), maxFile: cmp.Or(cfg.MaxFile, 512<<20),
-	}
-	if c.wholeWheel < 0 || c.maxFile < 0 {
-		return nil, errors.New("pypi: sizes must not be negative")
-	}
-	c.fetch, err = fetch.New(cfg.Fetch, base, files)
+	cfg.Fetch.Authorization = fetch.Authorization{Bases: own, Set: cfg.Set}
+	c.fetch, err = fetch.New(cfg.Fetch, slices.Concat(own, []string{files}, cfg.MoreFiles)...)
 	return c, err
+}
+
+// locate sets where the pages and the rest are, and gives both.
+func (c *Client) locate(cfg Config) (own []string, err error) {
+	if cfg.Simple != "" {
+		if c.pages, err = fetch.Base(cfg.Simple); err != nil {
+			return nil, err
+		}
+		own = append(own, c.pages)
+	}
+	before, ends := strings.CutSuffix(c.pages, "/simple")
+	switch {
+	case cfg.PyPI != "" || cfg.Simple == "":
+		if c.pypi, err = fetch.Base(cmp.Or(cfg.PyPI, defaultPyPI)); err != nil {
+			return nil, err
+		}
+		own = append(own, c.pypi)
+	case ends:
+		c.pypi = before
+	}
+	c.pages = cmp.Or(c.pages, c.pypi+"/simple")
+	return own, nil
 }
 
 // projectName is the form of PEP 508 after normalisation by PEP 503.
@@ -136,20 +173,36 @@ func (c *Client) simple(ctx context.Context, name string) (*project, error) {
 	if err != nil {
 		return nil, err
 	}
-	address := c.pypi + "/simple/" + n + "/"
-	data, err := c.fetch.Get(ctx, fetch.Request{URL: address, Accept: simpleJSON, Limit: maxProject, Budget: c.budget})
+	address := c.pages + "/" + n + "/"
+	data, err := c.fetch.Get(ctx, fetch.Request{URL: address, Accept: simplePages, Limit: maxProject, Budget: c.budget})
 	if err != nil {
-		return nil, fmt.Errorf("project %s: %w", n, err)
+		return nil, fmt.Errorf("project %s: %w", n, explain(err))
 	}
 	base, err := url.Parse(address)
 	if err != nil {
 		return nil, fmt.Errorf("project %s: %w", n, err)
 	}
-	p, err := parseSimple(n, base, data)
+	p, err := parsePage(n, base, data)
 	if err != nil {
-		return nil, fmt.Errorf("project %s: %w; the index must serve the Simple API in JSON (PEP 691)", n, err)
+		return nil, fmt.Errorf("project %s: %w; the index must serve the Simple API (PEP 503 or 691)", n, err)
+	}
+	if c.pypi == "" {
+		for _, r := range p.Releases {
+			for i := range r.Artifacts {
+				r.Artifacts[i].Attested = false // there is nowhere to ask
+			}
+		}
 	}
 	return p, nil
+}
+
+// explain adds the next step to a refusal.
+func explain(err error) error {
+	var status *fetch.StatusError
+	if errors.As(err, &status) && (status.Status == http.StatusUnauthorized || status.Status == http.StatusForbidden) {
+		return fmt.Errorf("%w; check the credentials that are configured for this index, or configure some", err)
+	}
+	return err
 }
 
 // Publications asks for the provenance of every file of the given versions that
@@ -267,7 +320,8 @@ func conclude(version string, r *registry.Release, files []provenance) registry.
 }
 
 // Open downloads sdists, and wheels up to Config.WholeWheel, and checks their
-// digest; larger wheels, and those whose size is not known, are read by ranges.
+// digest; larger wheels are read by ranges, and so are those with neither a size nor
+// a digest.
 func (c *Client) Open(ctx context.Context, a registry.Artifact) (*registry.Blob, error) {
 	f := fetch.File{URL: a.URL, Digest: a.Digest, Limit: c.maxFile, Size: a.Size}
 	var blob *registry.Blob
@@ -275,13 +329,18 @@ func (c *Client) Open(ctx context.Context, a registry.Artifact) (*registry.Blob,
 	switch {
 	case a.Kind == registry.Wheel && (a.Size <= 0 || a.Size > c.wholeWheel):
 		blob, err = c.fetch.Ranges(ctx, f)
+		// HTML tells no sizes, and most wheels are small.
+		if err == nil && blob.Partial && a.Digest != "" && blob.Size <= c.wholeWheel {
+			blob.Close()
+			blob, err = c.fetch.Whole(ctx, f)
+		}
 	case a.Kind == registry.Wheel || a.Kind == registry.Sdist:
 		blob, err = c.fetch.Whole(ctx, f)
 	default:
 		err = fmt.Errorf("PyPI has no %q", a.Kind)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("file %.200q: %w", a.Filename, err)
+		return nil, fmt.Errorf("file %.200q: %w", a.Filename, explain(err))
 	}
 	return blob, nil
 }
