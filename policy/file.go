@@ -27,6 +27,9 @@ type Policy struct {
 	// Settings are the days of rules that count days, as far as the file sets them.
 	Settings  map[Rule]int
 	Overrides []Override // in the order of the file; later ones win
+	// Registries are the levels of what a registry does not tell, by the registry's
+	// name.
+	Registries map[string]Level
 }
 
 // Reviewers says who may sign off: anybody whom Users, Teams or Permission names.
@@ -85,6 +88,12 @@ type file struct {
 	// Rules holds levels and, under names that end in "-settings", tables.
 	Rules    map[string]any `toml:"rules"`
 	Override []fileOverride `toml:"override"`
+	// Registries are tables by name.
+	Registries map[string]fileRegistry `toml:"registries"`
+}
+
+type fileRegistry struct {
+	Unknown *string `toml:"unknown"`
 }
 
 type fileOverride struct {
@@ -119,6 +128,7 @@ func Parse(path string, data []byte) (*Policy, error) {
 	r.reviewers(f, p)
 	r.rules(f.Rules, p)
 	r.overrides(f.Override, p)
+	r.registries(f.Registries, p)
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -306,6 +316,32 @@ func (r *reader) overrides(written []fileOverride, p *Policy) {
 			}
 		}
 		p.Overrides = append(p.Overrides, o)
+	}
+}
+
+// registries reads `[registries.NAME] unknown = "level"`. Which names there are is
+// configured with the server, which the policy cannot see.
+func (r *reader) registries(written map[string]fileRegistry, p *Policy) {
+	for _, name := range slices.Sorted(maps.Keys(written)) {
+		if written[name].Unknown == nil {
+			r.fail([]any{"registries", name}, `registries.%s says nothing; add unknown = "warn" or remove it`, name)
+			continue
+		}
+		word := *written[name].Unknown
+		keys := []any{"registries", name, "unknown"}
+		levels := []string{string(SignOffLevel), string(BlockLevel), string(WarnLevel)}
+		switch {
+		case word == string(OffLevel):
+			// Promise 3.
+			r.fail(keys, `registries.%s.unknown cannot be off, for what is not known must at least be shown; use "warn"`, name)
+		case !slices.Contains(levels, word):
+			r.fail(keys, `registries.%s.unknown: %q is no level%s; use "sign-off", "block" or "warn"`, name, word, meant(word, levels))
+		default:
+			if p.Registries == nil {
+				p.Registries = make(map[string]Level)
+			}
+			p.Registries[name] = Level(word)
+		}
 	}
 }
 

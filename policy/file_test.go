@@ -165,6 +165,10 @@ func TestParseMistakes(t *testing.T) {
 		{"[[override]]\npackages = ['crates/a']\nrules = { unverified = 'warn' }", `2:13: "crates/a": unknown ecosystem "crates"; use "cargo" or "pypi"`},
 		{"[[override]]\npaths = ['a']\nrules = { unverifid = 'warn' }", `3:11: there is no rule "unverifid", did you mean "unverified"?`},
 		{"[[override]]\npaths = ['a']\nrules = { unverified-settings = { days = 1 } }", `3:11: override[0].rules.unverified-settings must be a string, not a table`},
+		{"[registries.corp]", `1:1: registries.corp says nothing; add unknown = "warn" or remove it`},
+		{"[registries.corp]\nunknown = 'off'", `2:1: registries.corp.unknown cannot be off, for what is not known must at least be shown; use "warn"`},
+		{"[registries.corp]\nunknown = 'wran'", `2:1: registries.corp.unknown: "wran" is no level, did you mean "warn"?; use "sign-off", "block" or "warn"`},
+		{"[registries.corp]\nunkown = 'warn'", `2:1: unknown key "unkown" in registries.corp, did you mean "unknown"?`},
 		// Of several mistakes the first in the file.
 		{"[rules]\nzz = 'warn'\naa = 'warn'\n[scan]\nmode = 'all'", `2:1: there is no rule "zz"`},
 	} {

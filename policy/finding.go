@@ -49,6 +49,12 @@ func (f Finding) Digest() lockkeeper.Digest {
 	if f.Package.Name == "" {
 		field(f.Lockfile)
 	}
+	// Behind all that was here before it, so that older sign-offs hold. Two registries
+	// may have packages of one name.
+	if f.Registry != "" {
+		field("registry")
+		field(f.Registry)
+	}
 	return lockkeeper.Sum(b)
 }
 

@@ -76,6 +76,12 @@ type Finding struct {
 	// Subject is whatever else a sign-off must be bound to: both sources of a
 	// moved package, the digest of an edited file, what could not be read.
 	Subject string
+	// Registry is the private registry, or the mirror, that the package comes from, as
+	// the server's configuration names it. Empty for the public registries themselves.
+	Registry string
+	// Unknown: the finding is that the registry does not tell what others tell, such
+	// as publishers and times. [registries] of the policy says what that asks for.
+	Unknown bool
 	// Unbound: the package comes from a repository or an address, so that its version
 	// does not say what it is. See allowlist.Subject.
 	Unbound bool

@@ -142,6 +142,9 @@ func (p *Policy) levelFor(f Finding, grave bool) (Level, string) {
 				return level, fmt.Sprintf("%s %s here, says the policy's override at line %d", f.Rule, level.words(), o.Line)
 			}
 		}
+		if level, ok := p.Registries[f.Registry]; ok && f.Unknown {
+			return level, fmt.Sprintf("what the registry %s does not tell %s, says the policy", f.Registry, level.words())
+		}
 		if level, ok := p.Rules[f.Rule]; ok {
 			return level, fmt.Sprintf("%s %s, says the policy", f.Rule, level.words())
 		}
