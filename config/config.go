@@ -1,9 +1,10 @@
 // Package config is the server's own configuration: a TOML file, and the
-// environment over it. Only the server reads it; the owners of a repository write
-// a policy and an allowlist instead.
+// environment over it. The server reads it, and the command for the registries; the
+// owners of a repository write a policy and an allowlist instead.
 //
 // Each setting has a key in a section of the file and a variable named after
-// both: webhook-secret in [github] is LOCKKEEPER_GITHUB_WEBHOOK_SECRET. The
+// both: webhook-secret in [github] is LOCKKEEPER_GITHUB_WEBHOOK_SECRET; only the
+// tables [[registry]] have none. The
 // environment goes before the file, the file before the default, and a variable
 // that replaces something in the file is reported in Config.Notes, so that no
 // setting is overridden in silence. A variable that is empty counts as not set.
@@ -30,6 +31,8 @@ type Config struct {
 	Store    Store    `toml:"store"`
 	CratesIO CratesIO `toml:"cratesio"`
 	PyPI     PyPI     `toml:"pypi"`
+	// Registries are the private ones, and mirrors of the public ones.
+	Registries []Registry `toml:"registry"`
 	// Advisories say which releases are malicious.
 	Advisories Advisories `toml:"advisories"`
 	Cache      Cache      `toml:"cache"`
@@ -196,6 +199,11 @@ func Load(path string, env []string, readFile func(string) ([]byte, error)) (*Co
 	}
 	if err := c.GitHub.readSecrets(readFile); err != nil {
 		return nil, err
+	}
+	for i := range c.Registries {
+		if err := c.Registries[i].complete(env, readFile); err != nil {
+			return nil, err
+		}
 	}
 	return c, nil
 }

@@ -24,7 +24,7 @@ type setting struct {
 	value        reflect.Value
 }
 
-// settings lists every field of every section, so that a new one has its
+// settings lists every field of every section that there is one of, so that a new one has its
 // variable without further ado.
 func (c *Config) settings() map[string]setting {
 	all := make(map[string]setting)
@@ -35,6 +35,9 @@ func (c *Config) settings() map[string]setting {
 			continue
 		}
 		fields := config.Field(i)
+		if fields.Kind() != reflect.Struct {
+			continue // [[registry]]
+		}
 		for j := range fields.NumField() {
 			key := fields.Type().Field(j).Tag.Get("toml")
 			name := envPrefix + strings.ToUpper(strings.ReplaceAll(section+"_"+key, "-", "_"))
@@ -53,7 +56,7 @@ func (c *Config) override(env []string, inFile func(setting) bool) error {
 	values := make(map[string]string)
 	for _, variable := range env {
 		name, value, _ := strings.Cut(variable, "=")
-		if !strings.HasPrefix(name, envPrefix) || name == PathVariable || value == "" {
+		if !strings.HasPrefix(name, envPrefix) || name == PathVariable || value == "" || slices.Contains(c.tokenVariables(), name) {
 			continue
 		}
 		if _, ok := known[name]; ok {

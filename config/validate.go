@@ -20,8 +20,8 @@ func (c *Config) Validate() error {
 		c.Server.validate(),
 		c.GitHub.validate(),
 		notEmpty("store", "path", c.Store.Path),
-		c.CratesIO.validate(),
-		c.PyPI.validate(), c.Advisories.validate(),
+		c.ValidateRegistries(),
+		c.Advisories.validate(),
 		notEmpty("cache", "dir", c.Cache.Dir),
 		c.Log.validate(),
 	)
