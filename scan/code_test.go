@@ -13,6 +13,9 @@ import (
 // which wheels carry it.
 func TestEveryWheelIsLookedAt(t *testing.T) {
 	text := `
+-- registry.toml --
+[pypi."tool@1.0"]
+published = 2024-01-01T00:00:00Z
 -- pypi/tool/1.0/wheel/tool-1.0-cp312-cp312-manylinux_2_17_x86_64.whl/tool.py --
 -- pypi/tool/1.0/wheel/tool-1.0-cp312-cp312-macosx_11_0_arm64.whl/tool.py --
 -- pypi/tool/1.0/wheel/tool-1.0-cp312-cp312-win_amd64.whl/tool.py --
@@ -33,7 +36,7 @@ import socket; socket.create_connection(("example.invalid", 443))
 	}
 	want := []string{"startup-hook tool: carries code that runs whenever Python starts (" +
 		"1 of 3 wheels: tool.pth (tool-1.0-cp312-cp312-win_amd64.whl); " +
-		"2 of 3 wheels: none of it (tool-1.0-cp312-cp312-macosx_11_0_arm64.whl, tool-1.0-cp312-cp312-manylinux_2_17_x86_64.whl)) grave true"}
+		"2 of 3 wheels: none of it (tool-1.0-cp312-cp312-macosx_11_0_arm64.whl, tool-1.0-cp312-cp312-manylinux_2_17_x86_64.whl)) grave false"}
 	if diff := cmp.Diff(want, said(result, policy.StartupHook, policy.Unverified, policy.ReleaseMissing)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

@@ -15,7 +15,7 @@ import (
 // judgeEdges finds dependencies that an existing package gained on packages that
 // are themselves days old: the shape of a takeover that hides its code one step
 // away.
-func (j *judgement) judgeEdges(ctx context.Context, client registry.Client) {
+func (j *judgement) judgeEdges(ctx context.Context) {
 	if j.change.Kind != lockfile.Updated || j.change.Old == nil {
 		return
 	}
@@ -26,11 +26,12 @@ func (j *judgement) judgeEdges(ctx context.Context, client registry.Client) {
 	days := j.policy.Days(policy.EdgeToYoungPackage)
 	var asked []string
 	for _, edge := range j.change.New.Edges {
-		if had[edge.Name] || slices.Contains(asked, edge.Name) || !j.fromRegistry(edge) {
+		at := j.homeOfEdge(edge)
+		if had[edge.Name] || slices.Contains(asked, edge.Name) || at.client == nil {
 			continue
 		}
 		asked = append(asked, edge.Name)
-		first, err := firstPublished(ctx, client, edge.Name)
+		first, err := firstPublished(ctx, at.client, edge.Name)
 		if err != nil {
 			if errors.Is(err, registry.ErrNotFound) {
 				continue // its own entry in the lockfile reports it as missing
@@ -39,7 +40,11 @@ func (j *judgement) judgeEdges(ctx context.Context, client registry.Client) {
 			continue
 		}
 		if first.IsZero() {
-			j.unverified(fmt.Sprintf("now depends on %s, whose age the registry does not tell", edge.Name), "edge "+edge.Name)
+			name := at.inPolicy(j.change.New.Package.Ecosystem)
+			j.add(policy.Finding{
+				Rule: policy.Unverified, Registry: name, Unknown: name != "", Subject: "edge " + edge.Name,
+				Message: fmt.Sprintf("now depends on %s, whose age the registry does not tell", edge.Name),
+			})
 			continue
 		}
 		if age := j.now.Sub(first); age < time.Duration(days)*24*time.Hour {
@@ -55,16 +60,22 @@ func (j *judgement) judgeEdges(ctx context.Context, client registry.Client) {
 	}
 }
 
-// fromRegistry reports whether the edge may lead to a package of the public
-// registry; workspace members and git repositories have no age there.
-func (j *judgement) fromRegistry(e lockfile.Edge) bool {
+// homeOfEdge is the registry whose package the edge leads to. Workspace members and
+// git repositories have no age anywhere, and neither have packages of registries
+// that are not known: their names are nobody else's business.
+func (j *judgement) homeOfEdge(e lockfile.Edge) home {
 	if e.Entry >= 0 {
-		return j.pair.new.Entries[e.Entry].Source.Public()
+		return j.scanner.homeOf(&j.pair.new.Entries[e.Entry])
 	}
 	// Not resolved to one entry: several fit, or none, and then it is not installed.
-	return slices.ContainsFunc(j.pair.new.Entries, func(other lockfile.Entry) bool {
-		return other.Package.Name == e.Name && other.Source.Public()
-	})
+	for i := range j.pair.new.Entries {
+		if other := &j.pair.new.Entries[i]; other.Package.Name == e.Name {
+			if at := j.scanner.homeOf(other); at.client != nil {
+				return at
+			}
+		}
+	}
+	return home{}
 }
 
 // firstPublished is when the oldest release of a name appeared. Where the list

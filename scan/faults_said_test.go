@@ -36,6 +36,7 @@ var answers = map[string]map[string][]string{
 	},
 	"archive": wrongCrate,
 	"simple": {
+		"no JSON":      {"unverified: could not be looked up", "links to no file of the project", scanAgain},
 		"another JSON": {"unverified: could not be looked up", `name "" is not the project that was asked for`, scanAgain},
 		"another's":    {"unverified: could not be looked up", `name "other" is not the project that was asked for`, scanAgain},
 		"404":          {"release-missing: is not in the registry", "answered 404 Not Found", "find out which"},

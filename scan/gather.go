@@ -195,6 +195,7 @@ func (s *Scanner) parse(ctx context.Context, t Tree, f lockkeeper.TreeFile, path
 		}
 		return nil, unreadable(f, line, fmt.Sprintf("could not be read as a %s lockfile: %v", format, err))
 	}
+	s.settle(parsed)
 	return parsed, nil
 }
 

@@ -104,9 +104,7 @@ func (j *judgement) judgeGit(ctx context.Context) {
 	}
 	j.compareCode(now, old, oldErr)
 	j.judgeCommit(ctx, place, newCode(now, old))
-	if client := j.scanner.Registries[e.Package.Ecosystem]; client != nil {
-		j.judgeEdges(ctx, client)
-	}
+	j.judgeEdges(ctx)
 }
 
 // passing reports whether an error of Repositories may pass by itself.

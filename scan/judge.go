@@ -22,6 +22,7 @@ type judgement struct {
 	now     time.Time
 	pair    pair
 	change  lockfile.Change
+	home    home // of the new entry
 
 	row      Change
 	findings []policy.Finding
@@ -52,14 +53,19 @@ func (j *judgement) run(ctx context.Context) {
 	if c.Kind == lockfile.Removed {
 		return
 	}
+	j.home = j.scanner.homeOf(c.New)
 	j.judgeAdvisories()
 	// Within the repository a package may move: its code is in plain sight.
 	if c.Kind == lockfile.Moved && (c.Old.Source.Kind != lockfile.Path || c.New.Source.Kind != lockfile.Path) {
 		j.add(policy.Finding{
-			Rule:    policy.SourceChanged,
-			Message: fmt.Sprintf("comes from another source: %s, before from %s", c.New.Source, c.Old.Source),
-			Subject: sourceText(c.Old.Source) + " -> " + sourceText(c.New.Source),
+			Rule:     policy.SourceChanged,
+			Message:  fmt.Sprintf("comes from another source: %s, before from %s", c.New.Source, c.Old.Source),
+			Subject:  sourceText(c.Old.Source) + " -> " + sourceText(c.New.Source),
+			Evidence: movedFrom(c.Old.Source, c.New.Source),
 		})
+	}
+	if !j.lookBeside(ctx) {
+		return
 	}
 	switch src := c.New.Source; {
 	case src.Kind == lockfile.Path && isArchive(src.URL):
@@ -69,13 +75,13 @@ func (j *judgement) run(ctx context.Context) {
 	case c.New.Package.Version == "" && src.Revision == "":
 		j.unverified("is not locked to one version", "unlocked "+sourceText(src)+" "+c.New.Requirement,
 			fmt.Sprintf("any version that fits %q may be installed; pin it with == and --hash", c.New.Requirement))
-	case src.Public() && len(c.New.Files) == 0 && j.pair.openOrigin():
+	case src.Kind == lockfile.Registry && len(c.New.Files) == 0 && j.pair.openOrigin():
 		j.unverified("is locked without a hash, and may come from any of the indexes that the lockfile names", "open origin",
 			"pip takes the best version of all indexes; lock it with --hash")
-	case src.Public():
+	case src.Public(), j.home.client != nil:
 		j.judgeRelease(ctx)
 	case src.Kind == lockfile.Registry:
-		j.unverified("comes from a registry that is not configured", "registry "+src.URL, "registry "+src.URL)
+		j.notConfigured()
 	case j.readable(c.New):
 		j.judgeGit(ctx)
 	default:
@@ -115,9 +121,9 @@ func isArchive(name string) bool {
 	return false
 }
 
-// old is the entry before, if it came from the same public registry.
+// old is the entry before, if it came from the same registry.
 func (j *judgement) old() *lockfile.Entry {
-	if j.change.Old != nil && j.change.Old.Source.Public() && j.change.Old.Package.Version != "" {
+	if j.change.Old != nil && j.change.Old.Source.Same(j.change.New.Source) && j.change.Old.Package.Version != "" {
 		return j.change.Old
 	}
 	return nil
@@ -129,6 +135,9 @@ func (j *judgement) add(f policy.Finding) {
 		f.From = j.change.Old.Package.Version
 	}
 	f.Lockfile, f.Line = j.pair.path, j.change.New.Line
+	if f.Registry == "" {
+		f.Registry = j.home.name
+	}
 	f.Unbound = j.change.New.Source.Kind == lockfile.Git || j.change.New.Source.Kind == lockfile.URL
 	if f.Subject == "" && j.change.New.Source.Kind == lockfile.Git {
 		f.Subject = sourceText(j.change.New.Source) // a commit has no digest of its own
@@ -190,10 +199,10 @@ func hashText(f lockfile.File) string {
 	return string(f.Digest)
 }
 
-// judgeRelease looks at a release of the ecosystem's public registry.
+// judgeRelease looks at a release of a registry.
 func (j *judgement) judgeRelease(ctx context.Context) {
 	e := j.change.New
-	client := j.scanner.Registries[e.Package.Ecosystem]
+	client := j.home.client
 	if client == nil {
 		j.unverified("comes from a registry that is not configured", "no registry", "no registry is configured for "+string(e.Package.Ecosystem))
 		return
@@ -236,9 +245,10 @@ func (j *judgement) judgeRelease(ctx context.Context) {
 		before = project.Release(old.Package.Version)
 	}
 	j.judgeCode(ctx, client, artifacts, before)
-	j.judgePeople(ctx, client, project, release)
+	j.judgePeople(ctx, project, release)
 	j.judgeOwners(ctx, client, project, release)
-	j.judgeEdges(ctx, client)
+	j.judgeUnknown(release)
+	j.judgeEdges(ctx)
 }
 
 // lockedArtifacts are the files of the release that the lockfile accepts. It is
@@ -255,8 +265,10 @@ func (j *judgement) lockedArtifacts(e *lockfile.Entry, release *registry.Release
 	byDigest := map[lockkeeper.Digest]registry.Artifact{}
 	byName := map[string]registry.Artifact{}
 	for _, a := range release.Artifacts {
-		byDigest[a.Digest] = a
 		byName[a.Filename] = a
+		if a.Digest != "" {
+			byDigest[a.Digest] = a
+		}
 	}
 	var artifacts []registry.Artifact
 	var gone []string
@@ -273,6 +285,12 @@ func (j *judgement) lockedArtifacts(e *lockfile.Entry, release *registry.Release
 		registered, named := byName[f.Name]
 		if e.Package.Ecosystem == lockkeeper.Cargo && len(release.Artifacts) == 1 {
 			registered, named = release.Artifacts[0], true
+		}
+		if named && registered.Digest == "" {
+			// The index states none; what it serves must have the lockfile's.
+			registered.Digest = f.Digest
+			artifacts = append(artifacts, registered)
+			continue
 		}
 		if named {
 			j.add(policy.Finding{

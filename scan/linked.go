@@ -159,6 +159,7 @@ func (k *linkedLook) entry(ctx context.Context, i int) {
 func (k *linkedLook) add(i int, f policy.Finding) {
 	e := &k.pair.new.Entries[i]
 	f.Package, f.Lockfile, f.Line, f.Artifact = e.Package, k.pair.path, e.Line, lockedDigest(e)
+	f.Registry = k.scanner.homeOf(e).name
 	for _, j := range k.jobs {
 		if j.change.New == e && j.change.Old != nil {
 			f.From = j.change.Old.Package.Version
@@ -174,8 +175,8 @@ func (k *linkedLook) entered(ctx context.Context, i int) {
 		Rule: policy.BuildPathEntered, Subject: "linked into build code",
 		Message: "is now linked into " + k.new.way(i),
 	}
-	if e.Source.Public() {
-		youth, err := k.young(ctx, e)
+	if at := k.scanner.homeOf(e); at.client != nil {
+		youth, err := k.young(ctx, at.client, e)
 		if err != nil && !errors.Is(err, registry.ErrNotFound) { // its own entry reports it as missing
 			k.retry, f.Grave = true, true
 			f.Evidence = append(f.Evidence, "its age could not be found out: "+err.Error())
@@ -188,11 +189,7 @@ func (k *linkedLook) entered(ctx context.Context, i int) {
 }
 
 // young says why a package or release counts as young, empty if it does not.
-func (k *linkedLook) young(ctx context.Context, e *lockfile.Entry) (string, error) {
-	client := k.scanner.Registries[e.Package.Ecosystem]
-	if client == nil {
-		return "", nil // the package is unverified as it is
-	}
+func (k *linkedLook) young(ctx context.Context, client registry.Client, e *lockfile.Entry) (string, error) {
 	first, err := firstPublished(ctx, client, e.Package.Name)
 	if err != nil {
 		return "", err

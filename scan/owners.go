@@ -52,7 +52,9 @@ func LookAtOwners(ctx context.Context, client registry.Client, owners Owners, p 
 // judgeOwners finds owners who came since Lockkeeper first looked at the package,
 // and packages that were deleted and made again under the same name.
 func (j *judgement) judgeOwners(ctx context.Context, client registry.Client, project *registry.Project, release *registry.Release) {
-	if j.scanner.Owners == nil || j.change.Kind == lockfile.Altered {
+	// What is remembered of owners, and looked at in the background, goes by name
+	// alone: names of one's own registries do not belong there.
+	if j.scanner.Owners == nil || j.change.Kind == lockfile.Altered || !j.home.public {
 		return
 	}
 	id := j.change.New.Package.ID()
@@ -95,6 +97,7 @@ func (j *judgement) judgeReplaced(project *registry.Project) {
 		return
 	}
 	switch r := project.Release(old.Package.Version); {
+	case r == nil && !j.home.public: // others clear away what is old
 	case r == nil:
 		j.madeAgain = true
 		j.add(policy.Finding{

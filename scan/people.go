@@ -19,14 +19,14 @@ const nearest = 6
 
 // judgePeople compares who published the release with who published those below
 // it, nearest first.
-func (j *judgement) judgePeople(ctx context.Context, client registry.Client, project *registry.Project, release *registry.Release) {
+func (j *judgement) judgePeople(ctx context.Context, project *registry.Project, release *registry.Release) {
 	if j.change.Kind == lockfile.Altered {
 		return
 	}
 	locked := j.lockedBefore(project)
 	earlier, whole := askedAbout(project, release, locked)
 	versions := append([]string{release.Package.Version}, earlier...)
-	publications, err := j.scanner.publications(ctx, client, project, versions)
+	publications, err := j.scanner.publications(ctx, j.home, project, versions)
 	if err != nil {
 		j.row.Published.Unknown = "the registry could not be asked"
 		j.trouble("could not be attributed to a publisher", "publisher", err)
@@ -142,13 +142,16 @@ const settled = 15 * 24 * time.Hour
 
 // publications asks who published the versions, unless all of it is remembered:
 // crates.io allows one such request a second, and every sign-off means a scan.
-func (s *Scanner) publications(ctx context.Context, client registry.Client, project *registry.Project, versions []string) ([]registry.Publication, error) {
+func (s *Scanner) publications(ctx context.Context, from home, project *registry.Project, versions []string) ([]registry.Publication, error) {
 	if s.Facts == nil {
-		return client.Publications(ctx, project.Name, versions)
+		return from.client.Publications(ctx, project.Name, versions)
 	}
 	key := "publications/2/" + string(project.Ecosystem) + "/" + project.Name
 	if project.Ecosystem == lockkeeper.PyPI {
 		key += "/" + s.Trust
+	}
+	if from.name != "" {
+		key += "@" + from.name // names of several registries are not one package
 	}
 	known := map[string]registry.Publication{}
 	if value, ok, err := s.Facts.Fact(ctx, key); err == nil && ok && json.Unmarshal(value, &known) != nil {
@@ -163,7 +166,7 @@ func (s *Scanner) publications(ctx context.Context, client registry.Client, proj
 	if len(remembered) == len(versions) {
 		return remembered, nil
 	}
-	all, err := client.Publications(ctx, project.Name, versions)
+	all, err := from.client.Publications(ctx, project.Name, versions)
 	if err != nil {
 		return nil, err
 	}

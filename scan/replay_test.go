@@ -69,8 +69,8 @@ func remember(t *testing.T, looks []look) scan.Owners {
 }
 
 // TestReplays runs every incident of testdata/replays through the real pipeline
-// and the default policy: it must not pass, for the stated reasons; the honest
-// release before it must ask for nothing.
+// and the default policy, or the replay's own policy.toml: it must not pass, for the
+// stated reasons; the honest release before it must ask for nothing.
 func TestReplays(t *testing.T) {
 	paths, err := filepath.Glob("testdata/replays/*.txtar")
 	if err != nil || len(paths) == 0 {
@@ -150,6 +150,7 @@ func replay(t *testing.T, archive *txtar.Archive, name string, of side) policy.D
 		}
 	}
 	server, scanner := newScanner(t, txtar.Format(served))
+	scanner.Others = ownRegistries(t, server, find(archive, "registries.toml"))
 	scanner.Now, scanner.Repositories = func() time.Time { return of.Now }, public(t, forge)
 	scanner.Owners = remember(t, of.Looks)
 	for _, tree := range []memoryTree{base, head} {
@@ -161,11 +162,15 @@ func replay(t *testing.T, archive *txtar.Archive, name string, of side) policy.D
 			tree[path] = []byte(expanded)
 		}
 	}
-	result, err := scanner.Run(context.Background(), scan.Input{Base: base, Head: head, BaseName: "base", HeadName: "head"})
+	rules, err := policy.Parse("policy.toml", find(archive, "policy.toml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return policy.Evaluate(policy.Input{Findings: result.Findings, Onboarded: true, Now: of.Now})
+	result, err := scanner.Run(context.Background(), scan.Input{Base: base, Head: head, BaseName: "base", HeadName: "head", Policy: rules})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policy.Evaluate(policy.Input{Findings: result.Findings, Policy: rules, Onboarded: true, Now: of.Now})
 }
 
 // newScanner serves the registries of a txtar text and gives a scanner that asks

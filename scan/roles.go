@@ -78,7 +78,7 @@ func (r *roles) isMacro(ctx context.Context, e *lockfile.Entry) bool {
 	if kinds, looked := r.kinds[e.Package.String()]; looked {
 		return slices.Contains(kinds, buildcode.ProcMacro)
 	}
-	if len(e.Files) == 1 && e.Source.Public() {
+	if len(e.Files) == 1 && e.Source.Kind == lockfile.Registry {
 		if surface, ok := remembered[buildcode.Surface](ctx, r.scanner, factKey(registry.Crate, e.Files[0].Digest)); ok {
 			return surface.Has(buildcode.ProcMacro)
 		}
@@ -90,19 +90,19 @@ func (r *roles) isMacro(ctx context.Context, e *lockfile.Entry) bool {
 	return slices.ContainsFunc(e.Edges, func(edge lockfile.Edge) bool { return slices.Contains(macroTools, edge.Name) })
 }
 
-// buildDependencies are the packages that the build script of an entry of the
-// public registry uses, by the registry's index. Other sources have none.
+// buildDependencies are the packages that the build script of an entry of a registry
+// uses, by the registry's index. Other sources have none.
 func (s *Scanner) buildDependencies(ctx context.Context, e *lockfile.Entry) (map[string]bool, error) {
-	client := s.Registries[lockkeeper.Cargo]
-	if !e.Source.Public() || client == nil || len(e.Edges) == 0 {
+	at := s.homeOf(e)
+	if at.client == nil || len(e.Edges) == 0 {
 		return nil, nil
 	}
-	key := "build-dependencies/1/" + e.Package.String() + "/" + string(lockedDigest(e))
+	key := "build-dependencies/1/" + e.Package.String() + "/" + string(lockedDigest(e)) + e.Source.URL
 	names, ok := remembered[[]string](ctx, s, key)
 	if ok {
 		return nameSet(names), nil
 	}
-	project, err := client.Project(ctx, e.Package.Name)
+	project, err := at.client.Project(ctx, e.Package.Name)
 	if errors.Is(err, registry.ErrNotFound) {
 		return nil, nil // its own entry is reported as missing when it changes
 	}

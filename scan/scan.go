@@ -48,6 +48,9 @@ type Scanner struct {
 	// Registries answer for their ecosystem's public registry. An ecosystem
 	// without one makes every change in it unverified.
 	Registries map[lockkeeper.Ecosystem]registry.Client
+	// Others are further registries, and mirrors of the public ones. What comes from
+	// a registry that is in neither is unverified.
+	Others []Registry
 	// Repositories are read to compare archives with the commits that they were made
 	// from, and for dependencies on git. Nil: neither is done. What belongs to one
 	// scan, such as a token, may be in it: Run uses it for that scan alone.

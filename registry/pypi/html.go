@@ -27,8 +27,7 @@ func parseHTML(name string, base *url.URL, data []byte) (*project, error) {
 			if err := tokens.Err(); !errors.Is(err, io.EOF) {
 				return nil, fmt.Errorf("read HTML: %w", err)
 			}
-			h.page.Files = &h.files
-			return h.page.project(name, h.base)
+			return h.project(name)
 		case html.StartTagToken, html.SelfClosingTagToken:
 			tag, more := tokens.TagName()
 			text := string(tag)
@@ -57,6 +56,17 @@ type htmlPage struct {
 	hrefs map[string]string // by file name
 	base  *url.URL
 	based bool
+}
+
+// project takes a page without any file of the project for one about something else:
+// whoever must log in first, or come back later, is told so in HTML, too.
+func (h *htmlPage) project(name string) (*project, error) {
+	h.page.Files = &h.files
+	p, err := h.page.project(name, h.base)
+	if err == nil && len(p.Releases) == 0 && !p.Quarantined {
+		return nil, errors.New("the page, which is HTML, links to no file of the project")
+	}
+	return p, err
 }
 
 func (h *htmlPage) tag(name string, attributes map[string]string) error {

@@ -93,6 +93,8 @@ func TestParseHTMLFailsClosed(t *testing.T) {
 		"base":               `<base href="http://[::1/"><a href="inner_lib-1.0.tar.gz">x</a>`,
 		"a tag without end":  `<a href="inner_lib-1.0.tar.gz` + strings.Repeat("x", 2<<20),
 		"neither one of two": `index of inner-lib`,
+		"maintenance":        `<html>busy</html>`,
+		"log in":             `<!DOCTYPE html><a href="/login?next=/simple/inner-lib/">Log in</a><a href="other_lib-1.0.tar.gz">x</a>`,
 	} {
 		if p, err := parseAt(t, page); err == nil {
 			t.Errorf("%s: %+v", name, p)
