@@ -14,6 +14,9 @@ type Repo struct {
 	ID            int64
 	Owner, Name   string
 	DefaultBranch string
+	// Private: not everybody may read it. Known of repositories that GitHub was asked
+	// about; false else.
+	Private bool
 }
 
 // String is "owner/name".
@@ -200,7 +203,7 @@ func pullOf(pr *github.PullRequest) (*Pull, error) {
 
 func repoOf(r *github.Repository) Repo {
 	owner, name, _ := strings.Cut(r.GetFullName(), "/")
-	return Repo{ID: r.GetID(), Owner: owner, Name: name, DefaultBranch: r.GetDefaultBranch()}
+	return Repo{ID: r.GetID(), Owner: owner, Name: name, DefaultBranch: r.GetDefaultBranch(), Private: r.GetPrivate()}
 }
 
 func accountOf(u *github.User) Account {

@@ -37,6 +37,7 @@ type subject struct {
 	baseRef string
 	head    string
 	group   bool
+	private bool // not everybody may read what is said here
 	// authors of the pull requests judged, those of a group told by its commits.
 	authors func(commits []github.Commit) []github.Account
 }
@@ -51,7 +52,7 @@ func (w *worker) pull(ctx context.Context, number int) error {
 	if !pull.Open {
 		return nil
 	}
-	return w.judge(ctx, subject{pull: pull, baseRef: pull.BaseRef, head: pull.Head, authors: func([]github.Commit) []github.Account { return []github.Account{pull.Author} }})
+	return w.judge(ctx, subject{pull: pull, private: pull.Repo.Private, baseRef: pull.BaseRef, head: pull.Head, authors: func([]github.Commit) []github.Account { return []github.Account{pull.Author} }})
 }
 
 // mergeGroup scans the merged result for real: what passed alone may not pass
@@ -62,6 +63,7 @@ func (w *worker) mergeGroup(ctx context.Context, job queue.Job) error {
 	if err != nil {
 		return err
 	}
+	s.private = len(pulls) > 0 && pulls[0].Repo.Private
 	number, _ := queuedPull(job.Ref)
 	s.authors = func(commits []github.Commit) []github.Account {
 		var authors []github.Account
@@ -156,6 +158,11 @@ func (w *worker) line(ctx context.Context, s subject, before store.Scan) (*repor
 	scanner := *w.cfg.Scanner
 	if !w.cfg.NoForeign {
 		scanner.Repositories = w.client.Public()
+	}
+	if !s.private {
+		// Whoever opens a pull request chooses what its lockfile names, and would be
+		// shown it.
+		scanner.Others = scan.ForEverybody(scanner.Others)
 	}
 	result, err := scanner.Run(ctx, scan.Input{
 		Base: sides.base, Head: sides.head, BaseName: sides.mergeBase, HeadName: s.head, Policy: rules.Policy,

@@ -90,6 +90,7 @@ type world struct {
 	registry *registrytest.Server
 	repo     *githubtest.Repo
 	server   *server.Server
+	scanner  *scan.Scanner
 	store    *store.Store
 	hook     string // the server's address
 	log      *lockedBuffer
@@ -164,9 +165,10 @@ func (w *world) start() {
 		Fetch: fetch.Config{Version: "test", Contact: "test@example.invalid", CacheDir: filepath.Join(dir, "cache"), Retries: -1, Remember: -1},
 	})
 	must(t, err)
+	w.scanner = &scan.Scanner{Registries: map[lockkeeper.Ecosystem]registry.Client{lockkeeper.Cargo: client}, Facts: w.store, Owners: w.store}
 	w.server, err = server.New(context.Background(), server.Config{
 		WebhookSecret: secret, App: app, Store: w.store, Log: zerolog.New(w.log).Level(zerolog.TraceLevel),
-		Scanner: &scan.Scanner{Registries: map[lockkeeper.Ecosystem]registry.Client{lockkeeper.Cargo: client}, Facts: w.store, Owners: w.store},
+		Scanner: w.scanner,
 	})
 	must(t, err)
 	must(t, w.server.Start(context.Background()))
