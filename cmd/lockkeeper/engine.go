@@ -23,14 +23,17 @@ import (
 
 // engineFlags say with what a scan is made.
 type engineFlags struct {
-	Config string `help:"Configuration file with the registries to ask; environment variables LOCKKEEPER_* override it." placeholder:"FILE" type:"path"`
+	Config string `help:"Configuration file with the registries to ask; environment variables LOCKKEEPER_* override it, LOCKKEEPER_CONFIG names it." placeholder:"FILE" type:"path"`
 	GitHub string `name:"github" help:"Read public repositories on GitHub, to compare packages with their sources and for dependencies on git: auto (with the token in GITHUB_TOKEN or GH_TOKEN), always (without a token, too), never." enum:"auto,always,never" default:"auto"`
 }
 
 // scanner makes the engine with facts and archives cached on disk.
 func (f engineFlags) scanner(p *process) (*scan.Scanner, error) {
-	cfg, err := config.Load(f.Config, p.env, os.ReadFile)
+	cfg, err := p.configuration(f.Config)
 	if err != nil {
+		return nil, err
+	}
+	if err := cfg.ValidateRegistries(); err != nil {
 		return nil, err
 	}
 	if cfg.Cache.Dir == config.Default().Cache.Dir { // the server's; a command has no directory of its own
@@ -62,6 +65,11 @@ func (f engineFlags) scanner(p *process) (*scan.Scanner, error) {
 		BaseURL: cfg.GitHub.APIURL, WebURL: cfg.GitHub.WebURL, UserAgent: "lockkeeper/" + versionText(),
 	}, token)
 	return s, err
+}
+
+// configuration reads the file at path, or the one that the environment names.
+func (p *process) configuration(path string) (*config.Config, error) {
+	return config.Load(cmp.Or(path, p.getenv(config.PathVariable)), p.env, os.ReadFile)
 }
 
 func userCache(p *process) (string, error) {
@@ -119,10 +127,11 @@ func newScanner(cfg *config.Config) (*scan.Scanner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &scan.Scanner{
+	s := &scan.Scanner{
 		Registries: map[lockkeeper.Ecosystem]registry.Client{lockkeeper.Cargo: crates, lockkeeper.PyPI: python},
 		Trust:      verifier.Root().Hex(),
-	}, nil
+	}
+	return s, addRegistries(s, cfg, verifier)
 }
 
 // newVerifier trusts what the file at path says, or the built-in root.

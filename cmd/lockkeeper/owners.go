@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/lockkeeper/lockkeeper/config"
 	"github.com/lockkeeper/lockkeeper/registry"
 	"github.com/lockkeeper/lockkeeper/registry/cratesio"
 	"github.com/lockkeeper/lockkeeper/store"
@@ -31,7 +30,7 @@ Example: lockkeeper owners import db-dump.tar.gz --config /etc/lockkeeper.toml`
 const importBatch = 5000
 
 func (c *ownersImportCmd) Run(p *process) error {
-	cfg, err := config.Load(c.Config, p.env, os.ReadFile)
+	cfg, err := p.configuration(c.Config)
 	if err != nil {
 		return err
 	}

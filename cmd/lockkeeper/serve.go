@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -34,7 +33,7 @@ Example: lockkeeper serve --config /etc/lockkeeper.toml`
 const stopWithin = 30 * time.Second
 
 func (c *serveCmd) Run(p *process) error {
-	cfg, err := config.Load(c.Config, p.env, os.ReadFile)
+	cfg, err := p.configuration(c.Config)
 	if err != nil {
 		return err
 	}
