@@ -1,12 +1,15 @@
 package lockkeeper_test
 
 import (
+	"encoding/pem"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/lockkeeper/lockkeeper/config"
 	"github.com/lockkeeper/lockkeeper/policy"
 )
 
@@ -47,4 +50,42 @@ func TestTheDocumentedPolicyIsTheDefault(t *testing.T) {
 	if !strings.Contains(read(t, "docs/policy.md"), "```toml\n"+policy.Template+"```\n") {
 		t.Error("docs/policy.md does not show policy/template.toml as it is")
 	}
+}
+
+// TestTheDocumentedRegistriesWork: the examples are a configuration, and a policy.
+func TestTheDocumentedRegistriesWork(t *testing.T) {
+	var all strings.Builder
+	for _, m := range regexp.MustCompile("(?s)```toml\n(.*?)```").FindAllStringSubmatch(read(t, "docs/registries.md"), -1) {
+		if strings.HasPrefix(m[1], "[registries.") {
+			if _, err := policy.Parse("policy.toml", []byte(m[1])); err != nil {
+				t.Error(err)
+			}
+			continue
+		}
+		all.WriteString(m[1])
+	}
+	secret := "not in any file"
+	c, err := config.Load("c.toml", []string{"CORP_TOKEN=" + secret}, func(path string) ([]byte, error) {
+		switch path {
+		case "c.toml":
+			return []byte(all.String()), nil
+		case "/etc/ssl/corp.pem":
+			return certificate(t), nil
+		}
+		return []byte(secret), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.ValidateRegistries(); err != nil || len(c.Registries) != 4 {
+		t.Errorf("%d registries, %v", len(c.Registries), err)
+	}
+}
+
+// certificate is one in PEM form.
+func certificate(t *testing.T) []byte {
+	t.Helper()
+	s := httptest.NewTLSServer(nil)
+	defer s.Close()
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
 }
