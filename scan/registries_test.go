@@ -3,63 +3,33 @@ package scan_test
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/BurntSushi/toml"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/registry"
-	"github.com/lockkeeper/lockkeeper/registry/cratesio"
-	"github.com/lockkeeper/lockkeeper/registry/fetch"
-	"github.com/lockkeeper/lockkeeper/registry/pypi"
 	"github.com/lockkeeper/lockkeeper/registry/registrytest"
+	"github.com/lockkeeper/lockkeeper/registry/registrytest/configured"
 	"github.com/lockkeeper/lockkeeper/scan"
 )
 
-// ownRegistries are the private registries of a test, as registries.toml of a replay states
-// them: a table for each, by the name under which the text has it.
+// ownRegistries are the private registries of a test, as registries.toml states them.
 func ownRegistries(t testing.TB, server *registrytest.Server, text []byte) []scan.Registry {
 	t.Helper()
-	var stated map[string]struct {
-		Ecosystem lockkeeper.Ecosystem `toml:"ecosystem"`
-		Sources   []string             `toml:"sources"`
-		Mirror    bool                 `toml:"mirror"`
-		Token     string               `toml:"token"` // sent as it is
-	}
-	if err := toml.Unmarshal(text, &stated); err != nil {
+	stated, err := configured.Read(server, text)
+	if err != nil {
 		t.Fatalf("registries.toml: %v", err)
 	}
 	var all []scan.Registry
-	for name, s := range stated {
-		private := server.Private(name)
-		set := func(h http.Header) {
-			if s.Token != "" {
-				h.Set("Authorization", s.Token)
-			}
-		}
-		plumbing := fetch.Config{Contact: "test@example.invalid", Remember: -1, Retries: -1}
-		r := scan.Registry{Name: name, Ecosystem: s.Ecosystem, Sources: s.Sources, Mirror: s.Mirror}
-		var err error
-		switch {
-		case s.Mirror:
-		case s.Ecosystem == lockkeeper.Cargo:
-			r.Client, err = cratesio.NewAlternate(cratesio.Alternate{Index: private.Index(), Set: set, Fetch: plumbing})
-		default:
-			r.Client, err = pypi.New(pypi.Config{Simple: private.Simple(), Set: set, Fetch: plumbing})
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, r)
+	for _, c := range stated {
+		all = append(all, scan.Registry{Name: c.Name, Ecosystem: c.Ecosystem, Sources: c.Sources, Mirror: c.Mirror, Client: c.Client})
 	}
-	slices.SortFunc(all, func(a, b scan.Registry) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
 
@@ -111,7 +81,7 @@ const corpRegistries = `
 [crates]
 ecosystem = "cargo"
 sources   = ["registry+https://crates.example.invalid/git", "sparse+https://crates.example.invalid/index/"]
-token     = "secret"
+authorization = "secret"
 [wheels]
 ecosystem = "pypi"
 sources   = ["https://pypi.example.invalid/simple"]

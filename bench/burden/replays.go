@@ -16,6 +16,8 @@ import (
 	"github.com/lockkeeper/lockkeeper/github/githubtest/forge"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/registry/registrytest"
+	"github.com/lockkeeper/lockkeeper/registry/registrytest/configured"
+	"github.com/lockkeeper/lockkeeper/scan"
 	"github.com/lockkeeper/lockkeeper/store"
 )
 
@@ -78,6 +80,7 @@ func replay(ctx context.Context, archive *txtar.Archive, side string, rules *pol
 		Looks []look    `toml:"looks"`
 	}
 	var broken error
+	var registries []byte
 	repositories, err := forge.New(func(err error) { broken = err })
 	if err != nil {
 		return nil, err
@@ -92,6 +95,12 @@ func replay(ctx context.Context, archive *txtar.Archive, side string, rules *pol
 		switch first {
 		case "replay.toml":
 			if err := toml.Unmarshal(f.Data, &sides); err != nil {
+				return nil, err
+			}
+		case "registries.toml":
+			registries = f.Data
+		case "policy.toml":
+			if rules, err = policy.Parse(f.Name, f.Data); err != nil {
 				return nil, err
 			}
 		case "base":
@@ -122,6 +131,13 @@ func replay(ctx context.Context, archive *txtar.Archive, side string, rules *pol
 	e, err := newEngine(server, rules, nil, false)
 	if err != nil {
 		return nil, err
+	}
+	private, err := configured.Read(server, registries)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range private {
+		e.scanner.Others = append(e.scanner.Others, scan.Registry{Name: c.Name, Ecosystem: c.Ecosystem, Sources: c.Sources, Client: c.Client})
 	}
 	if e.scanner.Repositories, err = repositories.Public(); err != nil {
 		return nil, err
