@@ -65,7 +65,7 @@ type history struct {
 	kinds          map[lockfile.Kind]int
 	alike          int             // packages that differ and look like another, counted for each pair
 	names          map[string]bool // what is said of them, each once
-	took           time.Duration // for parsing all
+	took           time.Duration   // for parsing all
 }
 
 func read(dir string) (*history, error) {
