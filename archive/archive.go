@@ -105,8 +105,8 @@ type File struct {
 	Path string
 	// Size is the number of bytes of the content, for a zip as declared.
 	Size int64
-	// Digest of the content. Empty for links, and for files of a zip that nobody
-	// read or summed yet: see Archive.Sum.
+	// Digest of the content. Empty for links, and for files that nobody summed yet
+	// (or of a zip, read): see Archive.Sum.
 	Digest lockkeeper.Digest
 	// Link is the target of a symbolic link, as written. Only sdists have them.
 	Link string
@@ -184,11 +184,15 @@ func (a *Archive) Files() []File {
 // Has reports whether path is a file or link of the archive. Paths compare exactly.
 func (a *Archive) Has(path string) bool { return a.byPath[path] != nil }
 
-// File describes one path; false if there is none.
+// File describes one path, with the digest where the content is in memory; false
+// if there is none.
 func (a *Archive) File(path string) (File, bool) {
 	e := a.byPath[path]
 	if e == nil {
 		return File{}, false
+	}
+	if e.kept {
+		a.sum(e) // cannot fail: the content is there
 	}
 	return e.File, true
 }
@@ -245,13 +249,25 @@ func (a *Archive) Head(path string) ([]byte, error) {
 // counts against Limits.Unpacked, and remembers the answer.
 func (a *Archive) Sum(path string) (lockkeeper.Digest, error) {
 	e, err := a.entry(path)
-	if err == nil && e.Digest == "" {
-		err = a.stream(e, func([]byte) {})
+	if err == nil {
+		err = a.sum(e)
 	}
 	if err != nil {
 		return "", fmt.Errorf("digest of %q in %s: %w", path, a.Filename, err)
 	}
 	return e.Digest, nil
+}
+
+// sum makes sure that e, which is no link, has its digest.
+func (a *Archive) sum(e *entry) error {
+	switch {
+	case e.Digest != "":
+		return nil
+	case e.kept:
+		e.Digest = lockkeeper.Sum(e.data)
+		return nil
+	}
+	return a.stream(e, func([]byte) {})
 }
 
 func (a *Archive) entry(path string) (*entry, error) {
