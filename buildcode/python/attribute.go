@@ -36,7 +36,7 @@ func (e *evaluator) name(t token) value {
 		if c == nil || s.globals[t.text] || s.nonlocals[t.text] {
 			continue
 		}
-		v, found = join(v, c.read(e.mod)), true
+		v, found = join(v, c.read(e.now)), true
 		if !s.class {
 			break
 		}
@@ -46,7 +46,7 @@ func (e *evaluator) name(t token) value {
 			v = join(v, e.attribute(pathValue(star), t.text))
 		}
 		// Remember that this module waits for a name that may be bound yet.
-		e.mod.scope.waiting(t.text).read(e.mod)
+		e.p.waiting(e.mod.scope, t.text).read(e.now)
 	}
 	// A name of a builtin is the builtin until it is bound, which may be later.
 	if builtinNames[t.text] && (!found || e.moduleLevel(t.text)) {
@@ -63,11 +63,6 @@ const boundGetattr = "getattr:"
 
 // ownName is __name__, which is good for finding the module itself.
 const ownName = "?.__name__"
-
-// waiting is a cell that makes no name bound, for its readers alone.
-func (s *scope) waiting(name string) *cell {
-	return s.cell("?" + name)
-}
 
 // moduleLevel reports whether no function around binds name itself.
 func (e *evaluator) moduleLevel(name string) bool {
@@ -93,14 +88,14 @@ func (e *evaluator) attribute(v value, name string) value {
 
 // escapeMethods: a method that is taken without a call may be called with anything.
 func (e *evaluator) escapeMethods(name string) {
-	all := e.p.methods[name]
+	all := e.methods(name)
 	from := e.p.escaped[name]
 	e.p.escaped[name] = len(all)
 	for _, s := range all[from:] {
 		s.call()
 		for i, param := range s.params {
 			if i > 0 {
-				s.cell(param).add(anything)
+				e.p.cell(s, param).add(anything)
 			}
 		}
 	}
@@ -125,7 +120,7 @@ func (e *evaluator) attributeOfUnknown(v value, name string) value {
 	case "loader", "__loader__", "__spec__":
 		return out
 	}
-	kept := e.p.attr(name).read(e.mod)
+	kept := e.p.attr(name).read(e.now)
 	if v.empty() && !kept.empty() && e.ownClass() {
 		out.unknown = false // self.name, which only the archive's own code sets
 	}
@@ -136,7 +131,11 @@ func (e *evaluator) attributeOfUnknown(v value, name string) value {
 // outside of the archive.
 func (e *evaluator) ownClass() bool {
 	f := e.scope.function()
-	return f.parent != nil && f.parent.class && !f.parent.framework
+	if f.parent == nil || !f.parent.class {
+		return false
+	}
+	f.parent.derived.add(e.now)
+	return !f.parent.framework
 }
 
 func parentDir(s string) string {
@@ -198,9 +197,12 @@ func (e *evaluator) attributeOfLocal(p, name string) value {
 		if name == "__globals__" {
 			return pathValue("globals()")
 		}
-		out := e.p.attr(name).read(e.mod)
+		out := e.p.attr(name).read(e.now)
 		if c := s.names[name]; c != nil && s.class {
-			return join(out, c.read(e.mod))
+			return join(out, c.read(e.now))
+		}
+		if s.class {
+			e.p.waiting(s, name).read(e.now)
 		}
 		return join(out, e.attributeOfUnknown(value{}, name))
 	}
@@ -219,9 +221,10 @@ func (e *evaluator) attributeOfLocal(p, name string) value {
 		out = e.p.findIn(name, path.Clean(dir))
 	}
 	if c := m.scope.names[name]; c != nil {
-		return join(out, c.read(e.mod))
+		return join(out, c.read(e.now))
 	}
-	m.scope.waiting(name).read(e.mod)
+	e.p.waiting(m.scope, name).read(e.now)
+	e.p.waiting(m.scope, "__getattr__").read(e.now)
 	if s := e.p.scopes[m.scope.id+"__getattr__"]; s != nil { // PEP 562
 		out = join(out, e.callScope(s, []argument{{v: strValue(name)}}, 0))
 	}

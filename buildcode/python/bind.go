@@ -39,7 +39,7 @@ func (e *evaluator) rebind(s *scope, name string) {
 	note := func(line int) {
 		if at := (rebinding{name, line}); !s.rebound[at] {
 			s.rebound[at] = true
-			s.mod.dirty = true
+			e.p.invalidate(s)
 		}
 	}
 	if s != e.scope {
@@ -148,10 +148,10 @@ func (e *evaluator) storeAttr(base value, name string, v value, line int) {
 			e.use(buildcode.LoadCode, line)
 		}
 		if m := e.p.moduleAt(p); m != nil {
-			m.scope.cell(name).add(v)
+			e.p.cell(m.scope, name).add(v)
 		}
 		if s := e.p.scopes[p]; s != nil && s.class {
-			s.cell(name).add(v)
+			e.p.cell(s, name).add(v)
 		}
 	}
 	if base.unknown || slices.ContainsFunc(base.paths, func(p string) bool { return !strings.HasPrefix(p, "@") }) {
@@ -194,7 +194,7 @@ func (e *evaluator) storeItem(base value, baseTokens []token, index, v value, li
 		case "globals()":
 			if names, all := index.literals(); all {
 				for _, name := range names {
-					e.mod.scope.cell(name).add(v)
+					e.p.cell(e.mod.scope, name).add(v)
 				}
 				return
 			}
@@ -311,10 +311,10 @@ func (e *evaluator) bind(name string, v value) {
 		e.p.attr(name).add(v) // self.name finds it
 	}
 	if v.empty() {
-		s.cell(name) // bound all the same
+		e.p.cell(s, name) // bound all the same
 		return
 	}
-	s.cell(name).add(v)
+	e.p.cell(s, name).add(v)
 }
 
 // forClause reads "targets in iterable" of a for statement or comprehension.

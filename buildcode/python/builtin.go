@@ -68,7 +68,7 @@ func (e *evaluator) builtin(p string, receiver value, args []argument, line int)
 			e.p.attr(name).add(first(args, 2))
 			for _, base := range first(args, 0).paths {
 				if m := e.p.moduleAt(base); m != nil {
-					m.scope.cell(name).add(first(args, 2))
+					e.p.cell(m.scope, name).add(first(args, 2))
 				}
 			}
 		}

@@ -87,7 +87,9 @@ const pieceOf = "piece:"
 func pieces(files []string) []string {
 	var out []string
 	for _, file := range files {
-		out = append(out, pieceOf+strings.TrimPrefix(file, pieceOf))
+		if piece := pieceOf + strings.TrimPrefix(file, pieceOf); !slices.Contains(out, piece) {
+			out = append(out, piece)
+		}
 	}
 	return out
 }
@@ -402,6 +404,7 @@ func (e *evaluator) callLocal(p string, args []argument, line int) value {
 	// A class: __init__ takes the arguments. Without one a base class may.
 	init := e.p.scopes[s.id+".__init__"]
 	if init == nil {
+		e.p.waiting(s, "__init__").read(e.now)
 		e.escapeArguments(args, line)
 		return anything
 	}
@@ -418,34 +421,34 @@ func (e *evaluator) callScope(s *scope, args []argument, skip int) value {
 		switch {
 		case a.star == 1:
 			for i := position; i < len(s.params); i++ {
-				s.cell(s.params[i]).add(join(a.v.at(i-position), value{unknown: a.v.list == nil}))
+				e.p.cell(s, s.params[i]).add(join(a.v.at(i-position), value{unknown: a.v.list == nil}))
 			}
 			extra = append(extra, join(a.v.elements(0), value{unknown: a.v.list == nil}))
 			position = len(s.params)
 		case a.star == 2:
 			for i := position; i < len(s.params); i++ {
-				s.cell(s.params[i]).add(join(a.v.elements(0), anything))
+				e.p.cell(s, s.params[i]).add(join(a.v.elements(0), anything))
 			}
 			if s.stars != "" {
-				s.cell(s.stars).add(a.v)
+				e.p.cell(s, s.stars).add(a.v)
 			}
 		case a.name != "":
 			if slices.Contains(s.params, a.name) || s.names[a.name] != nil && a.name != s.star {
-				s.cell(a.name).add(a.v)
+				e.p.cell(s, a.name).add(a.v)
 			} else if s.stars != "" {
-				s.cell(s.stars).add(rests(anything, a.v))
+				e.p.cell(s, s.stars).add(rests(anything, a.v))
 			}
 		case position < len(s.params):
-			s.cell(s.params[position]).add(a.v)
+			e.p.cell(s, s.params[position]).add(a.v)
 			position++
 		default:
 			extra = append(extra, a.v)
 		}
 	}
 	if s.star != "" {
-		s.cell(s.star).add(listValue(extra))
+		e.p.cell(s, s.star).add(listValue(extra))
 	}
-	return s.ret.read(e.mod)
+	return s.ret.read(e.now)
 }
 
 // maxMethods of one name are told apart by what they are called with.
@@ -460,14 +463,16 @@ func (e *evaluator) method(receiver value, name string, args []argument, line in
 			local = true
 		}
 	}
-	if local && len(e.p.methods[name]) > maxMethods {
+	var methods []*scope
+	if local {
+		methods = e.methods(name)
+	}
+	if len(methods) > maxMethods {
 		e.escapeMethods(name)
 		return anything, false
 	}
-	if local {
-		for _, s := range e.p.methods[name] {
-			out, known = join(out, e.callScope(s, args, 1)), true
-		}
+	for _, s := range methods {
+		out, known = join(out, e.callScope(s, args, 1)), true
 	}
 	if v, ok := e.textMethod(receiver, name, args, line); ok {
 		return join(out, v), true

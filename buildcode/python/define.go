@@ -24,7 +24,7 @@ func (e *evaluator) def() {
 	s := e.enter(name)
 	if e.scope.class && !s.method {
 		s.method = true
-		e.p.methods[name] = append(e.p.methods[name], s)
+		e.p.addMethod(name, s)
 		e.scope.methods = append(e.scope.methods, s)
 	}
 	if e.peek().is("(") {
@@ -59,6 +59,7 @@ func (e *evaluator) enter(name string) *scope {
 		id = e.scope.id + "." + name
 	}
 	s := e.p.newScope(id, e.mod, e.scope)
+	s.madeBy(e.now)
 	e.bind(name, pathValue(id))
 	return s
 }
@@ -79,7 +80,7 @@ func (e *evaluator) parameters(s *scope, toks []token) {
 			continue
 		}
 		name := part[0].text
-		c := s.cell(name)
+		c := e.p.cell(s, name)
 		sub := e.sub(part[1:])
 		if sub.accept(":") {
 			sub.expr()
@@ -99,7 +100,7 @@ func (e *evaluator) parameters(s *scope, toks []token) {
 	s.params = names
 	if e.p.all {
 		for _, name := range names {
-			s.cell(name).add(anything)
+			e.p.cell(s, name).add(anything)
 		}
 	}
 }
@@ -136,6 +137,14 @@ func (e *evaluator) class() {
 var plainBases = set(`object Exception BaseException ValueError TypeError RuntimeError KeyError AttributeError OSError IOError ImportError NotImplementedError LookupError IndexError Warning UserWarning
 	DeprecationWarning dict list tuple set frozenset str bytes int float ABC ABCMeta NamedTuple namedtuple TypedDict Protocol Generic Enum IntEnum IntFlag Flag StrEnum type SimpleNamespace`)
 
+// outside says that class s derives from one of which nothing is known.
+func (s *scope) outside() {
+	if !s.framework {
+		s.framework = true
+		s.derived.fire()
+	}
+}
+
 // base is what class s derives from. A class from outside may call any method.
 func (e *evaluator) base(s *scope, a argument, line int) {
 	local := false
@@ -145,8 +154,9 @@ func (e *evaluator) base(s *scope, a argument, line int) {
 			if !slices.Contains(s.bases, p) {
 				s.bases = append(s.bases, p)
 			}
+			b.derived.add(e.now)
 			if b.framework {
-				s.framework = true
+				s.outside()
 			}
 			continue
 		}
@@ -154,7 +164,7 @@ func (e *evaluator) base(s *scope, a argument, line int) {
 	}
 	plain := len(a.toks) > 0 && plainBases[a.toks[len(a.toks)-1].text] || len(a.toks) > 0 && a.toks[len(a.toks)-1].is("]") && plainBases[a.toks[0].text]
 	if (!local || a.v.unknown) && !plain {
-		s.framework = true
+		s.outside()
 	}
 	if s.framework {
 		e.p.use(s)
@@ -214,7 +224,8 @@ func (e *evaluator) fromStatement() {
 		for _, p := range v.paths {
 			if !slices.Contains(e.mod.stars, p) {
 				e.mod.stars = append(e.mod.stars, p)
-				e.mod.dirty = true
+				e.p.invalidate(e.mod.scope)
+				e.mod.scope.wake()
 			}
 		}
 		return

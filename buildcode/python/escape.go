@@ -56,7 +56,8 @@ func (e *evaluator) escapePath(p string, line int) {
 // gets it may call it with anything.
 func (e *evaluator) escapeLocal(p string) {
 	if m := e.p.moduleAt(p); m != nil && !m.entry {
-		m.entry, m.dirty = true, true
+		m.entry = true
+		e.p.invalidate(m.scope)
 		return
 	}
 	s := e.p.scopes[p]
@@ -67,12 +68,12 @@ func (e *evaluator) escapeLocal(p string) {
 	default:
 		s.call()
 		for _, name := range s.params {
-			s.cell(name).add(anything)
+			e.p.cell(s, name).add(anything)
 		}
 		if !s.escaped {
 			s.escaped = true
 			e.escape(s.ret.v, 0)
-			s.mod.dirty = true
+			e.p.invalidate(s)
 		}
 	}
 }

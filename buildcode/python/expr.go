@@ -92,6 +92,7 @@ func (e *evaluator) lambda() value {
 	e.accept(":")
 	id := e.scope.id + ".lambda" + strconv.Itoa(line) + "-" + strconv.Itoa(from)
 	s := e.p.newScope(id, e.mod, e.scope)
+	s.madeBy(e.now)
 	s.live = true
 	e.parameters(s, params)
 	outer := e.scope

@@ -16,17 +16,18 @@ type program struct {
 	modules map[string]*module
 	order   []*module
 	scopes  map[string]*scope
-	methods map[string][]*scope // functions in classes, by name
-	escaped map[string]int      // how many of these may be called with anything
-	attrs   map[string]*cell    // attributes of unknown things, by name
-	imports map[string]bool     // modules from outside that are imported
-	other   []string            // files that are started but are not Python
+	methods map[string]*methodSet // functions in classes, by name
+	escaped map[string]int        // how many of these may be called with anything
+	attrs   map[string]*cell      // attributes of unknown things, by name
+	imports map[string]bool       // modules from outside that are imported
+	other   []string              // files that are started but are not Python
 	// setupRequires are the names that setup() is handed as setup_requires.
 	setupRequires []string
 	scripts       map[string]bool // of these, those that were read
 	emit          bool            // the last pass, which records uses
 	added         bool            // a module or root appeared in this pass
 	work          int             // logical lines evaluated
+	clock         int             // statements evaluated, which orders what happens
 	all           bool            // any function may be called
 	// scriptRoots are scripts that something runs, of which scriptsRead were read.
 	scriptRoots []string
@@ -38,9 +39,9 @@ type program struct {
 type module struct {
 	path  string
 	src   []string // lines, for evidence
-	lines []logicalLine
+	lines []statement
 	scope *scope
-	dirty bool
+	dirty bool // a statement may be stale
 	err   error
 	depth int // of code in strings that is being evaluated
 	stars []string
@@ -49,6 +50,8 @@ type module struct {
 	exported bool
 	// entry: all of it counts, not only what something calls.
 	entry bool
+	// exporting stands for what is done for an exported module behind its statements.
+	exporting statement
 	// inlined caches code in strings.
 	inlined map[string][]logicalLine
 }
@@ -63,10 +66,8 @@ type scope struct {
 	globals   map[string]bool
 	nonlocals map[string]bool
 	rebound   map[rebinding]bool
-	params    []string // positional, in order
-	star      string   // *args
-	stars     string   // **kwargs
-	ret       cell
+	signature
+	ret cell
 	// live: something may call the function, so that its body counts. Module level
 	// and class bodies always do.
 	live bool
@@ -78,21 +79,33 @@ type scope struct {
 	bases []string
 	// framework: it derives from a class of which nothing is known.
 	framework bool
+	derived   readers // of framework
 	// used: the class is instantiated, handed on, or belongs to a framework.
 	used bool
+	// changed is when a name was last bound anew in it, or when another thing changed
+	// that all statements in it go by.
+	changed int
+	// makers are the statements that define it.
+	makers []*statement
+}
+
+// methodSet is all methods of one name.
+type methodSet struct {
+	scopes  []*scope
+	readers readers
 }
 
 // cell holds what is known of one name, and whom to run again when that grows.
 type cell struct {
 	v       value
-	readers map[*module]bool
+	readers readers
 	grown   int
 }
 
 func newProgram(c *collector, roots ...string) *program {
 	return &program{
 		c: c, roots: roots, modules: make(map[string]*module), scopes: make(map[string]*scope),
-		methods: make(map[string][]*scope), escaped: make(map[string]int), attrs: make(map[string]*cell), imports: make(map[string]bool), scripts: make(map[string]bool),
+		methods: make(map[string]*methodSet), escaped: make(map[string]int), attrs: make(map[string]*cell), imports: make(map[string]bool), scripts: make(map[string]bool),
 	}
 }
 
@@ -103,8 +116,9 @@ const (
 	workTokens = 16
 )
 
-// maxPasses bounds the search for a fixed point. Honest code needs three or four.
-const maxPasses = 40
+// maxPasses bounds the search for a fixed point. Honest code needs up to forty, of which
+// most evaluate a few statements.
+const maxPasses = 100
 
 // run evaluates everything that was followed to a fixed point, then once more
 // to record what it does.
@@ -122,7 +136,7 @@ func (p *program) run() {
 		if p.added {
 			p.added, busy = false, true
 			for _, m := range p.order {
-				m.dirty = true
+				p.invalidate(m.scope)
 			}
 		}
 		if !busy {
@@ -149,8 +163,9 @@ func (p *program) run() {
 
 func (p *program) evaluate(m *module) {
 	e := &evaluator{p: p, mod: m, scope: m.scope}
-	e.block(m.lines)
+	e.statementsOf(m)
 	if m.exported {
+		e.now = &m.exporting
 		e.export()
 	}
 	if p.emit && m.err != nil {
@@ -174,7 +189,8 @@ func (p *program) enter(file string) value {
 	v := p.follow(file)
 	real, _ := p.c.resolve(file)
 	if m := p.modules[real]; m != nil && !m.entry {
-		m.entry, m.dirty = true, true
+		m.entry = true
+		p.invalidate(m.scope)
 	}
 	return v
 }
@@ -184,7 +200,8 @@ func (p *program) enter(file string) value {
 func (p *program) export(v value) {
 	for _, at := range v.paths {
 		if m := p.moduleAt(at); m != nil && !m.exported {
-			m.exported, m.entry, m.dirty = true, true, true
+			m.exported, m.entry = true, true
+			p.invalidate(m.scope)
 		}
 	}
 }
@@ -192,7 +209,7 @@ func (p *program) export(v value) {
 // export hands on all that the module offers.
 func (e *evaluator) export() {
 	for _, name := range slices.Sorted(maps.Keys(e.mod.scope.names)) {
-		for _, p := range e.mod.scope.names[name].v.paths {
+		for _, p := range e.mod.scope.names[name].read(e.now).paths {
 			if e.p.scopes[p] != nil {
 				e.escapeLocal(p)
 			}
@@ -208,7 +225,8 @@ func (p *program) add(file, src string, first int, err error) *module {
 	m := &module{path: file, dirty: true, entry: p.all, err: err, inlined: make(map[string][]logicalLine)}
 	m.src = append(make([]string, first-1), strings.Split(src, "\n")...)
 	lines, lexErr := tokenizeFrom(src, first)
-	m.lines = lines
+	m.append(lines)
+	m.exporting.mod = m
 	if m.err == nil {
 		m.err = lexErr
 	}
@@ -231,7 +249,7 @@ func (p *program) newScope(id string, m *module, parent *scope) *scope {
 func (s *scope) call() {
 	if !s.live {
 		s.live = true
-		s.mod.dirty = true
+		s.remake()
 	}
 }
 
@@ -242,11 +260,12 @@ func (p *program) everything() {
 	}
 	p.all = true
 	for _, m := range p.order {
-		m.entry, m.dirty = true, true
+		m.entry = true
+		p.invalidate(m.scope)
 	}
 	for _, s := range p.scopes {
 		for _, name := range s.params {
-			s.cell(name).add(anything)
+			p.cell(s, name).add(anything)
 		}
 	}
 }
@@ -266,12 +285,9 @@ func (p *program) use(s *scope) {
 	}
 }
 
-// read returns what c holds and remembers that m wants to know when it grows.
-func (c *cell) read(m *module) value {
-	if c.readers == nil {
-		c.readers = make(map[*module]bool)
-	}
-	c.readers[m] = true
+// read returns what c holds and remembers that now wants to know when it grows.
+func (c *cell) read(now *statement) value {
+	c.readers.add(now)
 	return c.v
 }
 
@@ -283,32 +299,35 @@ func (c *cell) add(v value) {
 	if c.grown >= maxGrowth {
 		v = v.names()
 	}
-	grown := join(c.v, v)
-	if grown.equal(c.v) {
+	if c.v.joins(v) {
 		return
 	}
-	c.v = grown
+	c.v = join(c.v, v)
 	c.grown++
-	for m := range c.readers {
-		m.dirty = true
-	}
+	c.readers.fire()
 }
 
-func (s *scope) cell(name string) *cell {
+// cell is the cell of a name in s. Where the name is new, whoever looked for it in
+// vain must look again.
+func (p *program) cell(s *scope, name string) *cell {
 	c := s.names[name]
 	if c == nil {
 		c = new(cell)
 		s.names[name] = c
-		// Whoever looked for the name in vain must look again.
-		s.mod.dirty = true
+		if strings.HasPrefix(name, "?") {
+			return c
+		}
+		p.invalidate(s)
 		if w := s.names["?"+name]; w != nil {
-			for m := range w.readers {
-				m.dirty = true
-			}
+			w.readers.fire()
 		}
 	}
 	return c
 }
+
+// waiting is a cell that makes no name bound, for its readers alone: they look for
+// the name in s from elsewhere.
+func (p *program) waiting(s *scope, name string) *cell { return p.cell(s, "?"+name) }
 
 func (p *program) attr(name string) *cell {
 	c := p.attrs[name]

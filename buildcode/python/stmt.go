@@ -23,6 +23,9 @@ type evaluator struct {
 	decorated bool
 	// dead: the block that the line introduces never runs.
 	dead bool
+	// now is the statement of the module that is being evaluated; nil for code that
+	// stands in no Python file.
+	now *statement
 }
 
 // maxExpression bounds the recursion on one expression.
@@ -74,41 +77,61 @@ func (e *evaluator) use(c buildcode.Capability, line int) {
 	e.p.c.use(c, e.mod.path, line, text)
 }
 
-// block evaluates logical lines; those indented deeper than a def or class belong
-// to its scope.
+// frame is what a line that introduces a block says of the lines in it.
+type frame struct {
+	indent int
+	scope  *scope
+	dead   bool
+	held   []hold
+}
+
+// block evaluates the logical lines of code in a string; those indented deeper than
+// a def or class belong to its scope.
 func (e *evaluator) block(lines []logicalLine) {
-	type frame struct {
-		indent int
-		scope  *scope
-		dead   bool
-		held   []hold
-	}
-	base, held := e.scope, e.held
+	outer := frame{scope: e.scope, held: e.held}
 	var stack []frame
 	for _, line := range lines {
-		for len(stack) > 0 && line.indent <= stack[len(stack)-1].indent {
-			stack = stack[:len(stack)-1]
+		if stack = e.within(outer, stack, line.indent); e.dead {
+			continue
 		}
-		e.scope, e.held = base, held
-		if len(stack) > 0 {
-			top := stack[len(stack)-1]
-			if top.dead {
-				continue
-			}
-			e.scope = top.scope
-			e.held = top.held
-		}
-		if e.p.work += 1 + len(line.tokens)/workTokens; e.p.work > maxWork || e.p.c.ctx.Err() != nil {
+		if !e.afford(line) {
 			break
 		}
-		before, holding := e.scope, len(e.held)
-		e.toks, e.i, e.dead = line.tokens, 0, false
-		e.statements()
-		if e.scope != before || e.dead || len(e.held) != holding {
-			stack = append(stack, frame{line.indent, e.scope, e.dead, slices.Clip(e.held)})
-		}
+		stack = e.line(line, stack)
 	}
-	e.scope, e.held = base, held
+	e.scope, e.held = outer.scope, outer.held
+}
+
+// within enters the block that a line of that indentation belongs to. It does not
+// count where e.dead.
+func (e *evaluator) within(outer frame, stack []frame, indent int) []frame {
+	for len(stack) > 0 && indent <= stack[len(stack)-1].indent {
+		stack = stack[:len(stack)-1]
+	}
+	top := outer
+	if len(stack) > 0 {
+		top = stack[len(stack)-1]
+	}
+	e.scope, e.held, e.dead = top.scope, top.held, top.dead
+	return stack
+}
+
+// afford counts the work on a line. False if it was too much already.
+func (e *evaluator) afford(line logicalLine) bool {
+	e.p.work += 1 + len(line.tokens)/workTokens
+	return e.p.work <= maxWork && e.p.c.ctx.Err() == nil
+}
+
+// line evaluates one logical line, and puts the block that it introduces on the
+// stack.
+func (e *evaluator) line(line logicalLine, stack []frame) []frame {
+	before, holding := e.scope, len(e.held)
+	e.toks, e.i, e.dead = line.tokens, 0, false
+	e.statements()
+	if e.scope != before || e.dead || len(e.held) != holding {
+		stack = append(stack, frame{line.indent, e.scope, e.dead, slices.Clip(e.held)})
+	}
+	return stack
 }
 
 // statements evaluates one logical line.
@@ -184,10 +207,13 @@ func (e *evaluator) keyword(t token) bool {
 	case "global", "nonlocal":
 		e.i++
 		for ; e.peek().kind == nameToken; e.i++ {
+			names := e.scope.nonlocals
 			if t.text == "global" {
-				e.scope.globals[e.peek().text] = true
-			} else {
-				e.scope.nonlocals[e.peek().text] = true
+				names = e.scope.globals
+			}
+			if !names[e.peek().text] {
+				names[e.peek().text] = true
+				e.p.invalidate(e.scope)
 			}
 			if !e.peekAt(1).is(",") {
 				continue
@@ -302,5 +328,5 @@ func (e *evaluator) simple() [][]token {
 
 // sub is an evaluator of other tokens in the same place.
 func (e *evaluator) sub(toks []token) *evaluator {
-	return &evaluator{p: e.p, mod: e.mod, scope: e.scope, toks: toks, depth: e.depth + 1, held: e.held}
+	return &evaluator{p: e.p, mod: e.mod, scope: e.scope, toks: toks, depth: e.depth + 1, held: e.held, now: e.now}
 }

@@ -145,6 +145,9 @@ func join(a, b value) value {
 	if a.empty() {
 		return b
 	}
+	if a.covers(b) {
+		return a
+	}
 	out := value{unknown: a.unknown || b.unknown}
 	var full bool
 	out.paths = unionPaths(a.paths, b.paths)
@@ -155,19 +158,64 @@ func join(a, b value) value {
 	return out
 }
 
+// covers reports whether joining w to v gives v. Most of what is joined is known
+// already, and nothing is allocated to see that.
+func (v value) covers(w value) bool {
+	return (v.unknown || !w.unknown) && coversPaths(v.paths, w.paths) && coversStrings(v.strs, w.strs, v.unknown) && coversStrings(v.files, w.files, v.unknown) &&
+		coversList(v.list, w.list)
+}
+
+func coversPaths(a, b []string) bool {
+	if begins(a, b) {
+		return true
+	}
+	for _, p := range b {
+		if !slices.Contains(a, p) && (len(a) < maxPaths || !strings.HasPrefix(p, "@") || !slices.Contains(a, manyNames)) {
+			return false
+		}
+	}
+	return true
+}
+
+// begins reports whether a is b and what was added to it, which costs nothing to see
+// where b was handed on as it is.
+func begins(a, b []string) bool {
+	return len(b) == 0 || len(a) >= len(b) && &a[0] == &b[0]
+}
+
+// coversStrings: a full set takes no more, and then the value is unknown.
+func coversStrings(a, b []string, unknown bool) bool {
+	if begins(a, b) {
+		return true
+	}
+	for _, s := range b {
+		if !slices.Contains(a, s) {
+			return unknown && len(a) >= maxStrs
+		}
+	}
+	return true
+}
+
+func coversList(a, b *list) bool {
+	if b == nil || a == b {
+		return true
+	}
+	return a != nil && (a.empty || !b.empty) && (!a.exact || b.exact && slices.EqualFunc(a.items, b.items, value.equal)) && a.head.joins(b.head) && a.rest.joins(b.rest)
+}
+
+// joins is covers where either may be empty.
+func (v value) joins(w value) bool { return w.empty() || !v.empty() && v.covers(w) }
+
 func joinLists(a, b *list) *list {
 	if a == nil || a == b {
 		return b
 	}
-	if b == nil {
+	if coversList(a, b) {
 		return a
 	}
 	out := &list{head: join(a.head, b.head), rest: join(a.rest, b.rest), empty: a.empty || b.empty}
 	if a.exact && b.exact && slices.EqualFunc(a.items, b.items, value.equal) {
 		out.items, out.exact = a.items, true
-	}
-	if out.exact == a.exact && out.empty == a.empty && out.head.equal(a.head) && out.rest.equal(a.rest) {
-		return a
 	}
 	return out
 }
@@ -178,8 +226,11 @@ const manyNames = "!"
 
 // unionPaths adds b to a. Beyond maxPaths names of the archive are taken together.
 func unionPaths(a, b []string) []string {
-	out := a
-	for _, p := range b {
+	if len(a) == 0 && len(b) <= maxPaths {
+		return b
+	}
+	out := slices.Clip(a)
+	for i, p := range b {
 		if slices.Contains(out, p) {
 			continue
 		}
@@ -188,7 +239,15 @@ func unionPaths(a, b []string) []string {
 				continue
 			}
 		}
-		out = append(slices.Clip(out), p)
+		out = append(grown(out, a, len(b)-i), p)
+	}
+	return out
+}
+
+// grown is out with room for n more, at once and apart from a.
+func grown(out, a []string, n int) []string {
+	if len(out) == len(a) {
+		return slices.Grow(slices.Clip(out), n)
 	}
 	return out
 }
@@ -207,8 +266,11 @@ func (v value) names() value {
 
 // union adds b to a until limit, and keeps what a has: sets only grow.
 func union(a, b []string, limit int, full *bool) []string {
-	out := a
-	for _, s := range b {
+	if len(a) == 0 && len(b) <= limit {
+		return b
+	}
+	out := slices.Clip(a)
+	for i, s := range b {
 		if slices.Contains(out, s) {
 			continue
 		}
@@ -216,7 +278,7 @@ func union(a, b []string, limit int, full *bool) []string {
 			*full = true
 			break
 		}
-		out = append(slices.Clip(out), s)
+		out = append(grown(out, a, len(b)-i), s)
 	}
 	return out
 }

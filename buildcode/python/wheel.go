@@ -202,7 +202,7 @@ func (p *program) text(file string, lines map[int]string, whole string, err erro
 	m.src = strings.Split(whole, "\n")
 	for _, number := range slices.Sorted(maps.Keys(lines)) {
 		toks, lexErr := tokenizeFrom(strings.Map(formFeeds, lines[number]), number)
-		m.lines = append(m.lines, toks...)
+		m.append(toks)
 		if m.err == nil {
 			m.err = lexErr
 		}
