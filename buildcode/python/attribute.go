@@ -27,7 +27,7 @@ func (e *evaluator) name(t token) value {
 		return v
 	}
 	var v value
-	found := false
+	found, global := false, true
 	for s := e.scope; s != nil; s = s.parent {
 		if s.class && s != e.scope {
 			continue
@@ -38,18 +38,21 @@ func (e *evaluator) name(t token) value {
 		}
 		v, found = join(v, c.read(e.now)), true
 		if !s.class {
+			global = false
 			break
 		}
+	}
+	if global {
+		// Remember that this statement waits for a name that may be bound yet.
+		e.p.waiting(e.mod.scope, t.text).read(e.now)
 	}
 	if !found {
 		for _, star := range e.mod.stars {
 			v = join(v, e.attribute(pathValue(star), t.text))
 		}
-		// Remember that this module waits for a name that may be bound yet.
-		e.p.waiting(e.mod.scope, t.text).read(e.now)
 	}
 	// A name of a builtin is the builtin until it is bound, which may be later.
-	if builtinNames[t.text] && (!found || e.moduleLevel(t.text)) {
+	if t.builtin && (!found || e.moduleLevel(t.text)) {
 		v = join(v, pathValue("builtins."+t.text))
 	}
 	if v.empty() && !found {
@@ -312,7 +315,7 @@ func (e *evaluator) item(p string, index value, line int) value {
 		}
 		var out value
 		for _, name := range names {
-			out = join(out, e.name(token{kind: nameToken, text: name}))
+			out = join(out, e.name(nameOf(name, 0)))
 		}
 		return out
 	}

@@ -231,6 +231,7 @@ func (e *evaluator) mutate(place string, v value) {
 			return
 		}
 	}
+	e.p.waiting(e.mod.scope, place).read(e.now)
 	e.bind(place, v)
 }
 

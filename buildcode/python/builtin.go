@@ -306,7 +306,7 @@ func (e *evaluator) open(file, mode value, line int) value {
 func (e *evaluator) resource(pkg, name value, path bool, line int) value {
 	out := value{}
 	for _, s := range pkg.strs {
-		for _, root := range append([]string{""}, e.p.roots...) {
+		for _, root := range append([]string{""}, e.roots()...) {
 			dir := joinPath(root, strings.ReplaceAll(s, ".", "/"))
 			if root == "" {
 				dir = strings.ReplaceAll(s, ".", "/")

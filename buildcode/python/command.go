@@ -290,7 +290,7 @@ func (e *evaluator) runModule(module string, args []string, line int) bool {
 	if strings.Contains(module, hole) {
 		return false
 	}
-	found := join(e.p.find(module, e.p.roots), e.p.find(module+".__main__", e.p.roots))
+	found := join(e.p.find(module, e.roots()), e.p.find(module+".__main__", e.roots()))
 	for _, at := range found.paths {
 		if m := e.p.moduleAt(at); m != nil {
 			e.p.enter(m.path)

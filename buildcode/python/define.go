@@ -275,7 +275,7 @@ func (e *evaluator) importFrom(level int, dotted string, line int) value {
 // importModule follows a module of the archive; others are known by name. A
 // module of the archive may hide one of the same name outside, or not.
 func (e *evaluator) importModule(dotted string, line int) value {
-	local := e.p.find(dotted, e.p.roots)
+	local := e.p.find(dotted, e.roots())
 	full := external(dotted)
 	e.p.imports[full] = true
 	if first, _, _ := strings.Cut(dotted, "."); !local.empty() && !standard[first] {

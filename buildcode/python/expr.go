@@ -157,8 +157,11 @@ func (e *evaluator) binary(min int) value {
 	v := e.unary()
 	for {
 		t := e.peek()
+		if t.kind != opToken {
+			return v
+		}
 		level := precedence[t.text]
-		if t.kind != opToken || level == 0 || level <= min {
+		if level == 0 || level <= min {
 			return v
 		}
 		e.i++
@@ -280,12 +283,12 @@ func (e *evaluator) primary() value {
 func (e *evaluator) atom() (value, bool) {
 	t := e.peek()
 	switch {
-	case t.kind == nameToken && !keywords[t.text]:
+	case t.kind == nameToken && !t.keyword:
 		e.i++
 		if e.peek().is(":=") {
 			return value{}, true
 		}
-		return e.name(t), true
+		return e.name(*t), true
 	case t.kind == numberToken:
 		e.i++
 		return value{}, true

@@ -127,9 +127,14 @@ func buildEffects(table map[effect]string) map[string]effect {
 // socketConstant matches numbers of modules socket and ssl, which open nothing.
 var socketConstant = regexp.MustCompile(`^_?(?:socket|ssl)\.[A-Z0-9_]{2,}$`)
 
+func isSocketConstant(p string) bool {
+	// Every name is asked about, and few begin like that.
+	return p != "" && (p[0] == 's' || p[0] == '_') && socketConstant.MatchString(p)
+}
+
 // effectOf is the effect of a dotted path and the name in the table that gave it.
 func effectOf(p string) (effect, string) {
-	if socketConstant.MatchString(p) {
+	if isSocketConstant(p) {
 		return effect{}, ""
 	}
 	for name := p; name != ""; {
@@ -173,6 +178,38 @@ var movedModules = []struct{ from, to string }{
 
 // external normalizes the dotted path of something outside of the archive.
 func external(p string) string {
+	if head, _, _ := strings.Cut(p, "."); movedHeads[head] {
+		p = moved(p)
+	}
+	if rest, found := strings.CutPrefix(p, "builtins."); found && strings.HasPrefix(rest, "builtins.") {
+		p = rest
+	}
+	// The last part but the first that is a module in its own right begins anew.
+	head, _, _ := strings.Cut(p, ".")
+	for end := len(p); ; {
+		i := strings.LastIndexByte(p[:end], '.')
+		if i < 0 {
+			return p
+		}
+		if root := rerooted[p[i+1:end]]; root != "" && head != root {
+			return root + p[end:]
+		}
+		end = i
+	}
+}
+
+// movedHeads are what the names of moved modules begin with.
+var movedHeads = func() map[string]bool {
+	heads := make(map[string]bool)
+	for _, m := range movedModules {
+		head, _, _ := strings.Cut(m.from, ".")
+		heads[head] = true
+	}
+	return heads
+}()
+
+// moved is p under the name that the tables know.
+func moved(p string) string {
 	for _, m := range movedModules {
 		if rest, found := strings.CutPrefix(p, m.from); found && (rest == "" || rest[0] == '.') {
 			if m.to == "" {
@@ -182,16 +219,6 @@ func external(p string) string {
 				}
 			}
 			p = m.to + rest
-		}
-	}
-	if rest, found := strings.CutPrefix(p, "builtins."); found && strings.HasPrefix(rest, "builtins.") {
-		p = rest
-	}
-	// The last part but the first that is a module in its own right begins anew.
-	parts := strings.Split(p, ".")
-	for i := len(parts) - 1; i > 0; i-- {
-		if root := rerooted[parts[i]]; root != "" && parts[0] != root {
-			return strings.Join(append([]string{root}, parts[i+1:]...), ".")
 		}
 	}
 	return p

@@ -25,7 +25,7 @@ type program struct {
 	setupRequires []string
 	scripts       map[string]bool // of these, those that were read
 	emit          bool            // the last pass, which records uses
-	added         bool            // a module or root appeared in this pass
+	rooted        readers         // of roots
 	work          int             // logical lines evaluated
 	clock         int             // statements evaluated, which orders what happens
 	all           bool            // any function may be called
@@ -132,12 +132,6 @@ func (p *program) run() {
 			}
 			m.dirty, busy = false, true
 			p.evaluate(m)
-		}
-		if p.added {
-			p.added, busy = false, true
-			for _, m := range p.order {
-				p.invalidate(m.scope)
-			}
 		}
 		if !busy {
 			break
@@ -308,16 +302,21 @@ func (c *cell) add(v value) {
 }
 
 // cell is the cell of a name in s. Where the name is new, whoever looked for it in
-// vain must look again.
+// vain must look again: in a module those who wait for it, elsewhere all that stands
+// in s.
 func (p *program) cell(s *scope, name string) *cell {
 	c := s.names[name]
 	if c == nil {
 		c = new(cell)
 		s.names[name] = c
-		if strings.HasPrefix(name, "?") {
+		switch {
+		case strings.HasPrefix(name, "?"):
 			return c
+		case s.parent == nil:
+			s.mod.dirty = true // it may be exported
+		default:
+			p.invalidate(s)
 		}
-		p.invalidate(s)
 		if w := s.names["?"+name]; w != nil {
 			w.readers.fire()
 		}
@@ -345,7 +344,7 @@ func (p *program) addRoot(dir string) {
 	}
 	if !slices.Contains(p.roots, dir) && len(p.roots) < 32 {
 		p.roots = append(p.roots, dir)
-		p.added = true
+		p.rooted.fire()
 	}
 }
 

@@ -93,6 +93,12 @@ func (s *scope) wake() {
 	}
 }
 
+// roots are the directories on sys.path, of which now wants to know more.
+func (e *evaluator) roots() []string {
+	e.p.rooted.add(e.now)
+	return e.p.roots
+}
+
 // methods are all methods of a name, of which now wants to know more.
 func (e *evaluator) methods(name string) []*scope {
 	set := e.p.methodSet(name)

@@ -37,14 +37,17 @@ var keywords = set(`if elif else for while in is not and or lambda def class ret
 // compound statements have a colon that more statements may follow.
 var compound = set(`if elif else for while def class with try except finally async match case`)
 
-func (e *evaluator) peek() token { return e.peekAt(0) }
+func (e *evaluator) peek() *token { return e.peekAt(0) }
 
-func (e *evaluator) peekAt(n int) token {
+func (e *evaluator) peekAt(n int) *token {
 	if e.i+n < len(e.toks) {
-		return e.toks[e.i+n]
+		return &e.toks[e.i+n]
 	}
-	return token{}
+	return &noToken
 }
+
+// noToken is what stands behind the last; nobody changes it.
+var noToken token
 
 func (e *evaluator) done() bool { return e.i >= len(e.toks) }
 
@@ -181,7 +184,10 @@ func (e *evaluator) statements() {
 
 // keyword evaluates what is particular to the statement that t begins. False if
 // it is none.
-func (e *evaluator) keyword(t token) bool {
+func (e *evaluator) keyword(t *token) bool {
+	if !t.keyword && t.text != "exec" {
+		return false
+	}
 	next := e.peekAt(1)
 	switch t.text {
 	case "if":
@@ -244,7 +250,7 @@ func (e *evaluator) keyword(t token) bool {
 		e.i++
 		e.code(e.expr(), t.line, buildcode.LoadCode)
 	default:
-		if !keywords[t.text] {
+		if !t.keyword {
 			return false
 		}
 		e.i++
@@ -258,6 +264,7 @@ func (e *evaluator) neverTrue() bool {
 	toks := e.toks[e.i:]
 	switch {
 	case len(toks) >= 4 && toks[0].isName("__name__") && toks[1].is("==") && toks[2].kind == stringToken && toks[2].text == "__main__" && toks[3].is(":"):
+		e.p.waiting(e.mod.scope, "__name__").read(e.now)
 		return !e.mod.entry && e.mod.scope.names["__name__"] == nil
 	case len(toks) >= 2 && toks[0].isName("TYPE_CHECKING") && toks[1].is(":"), len(toks) >= 4 && toks[0].isName("typing") && toks[1].is(".") && toks[2].isName("TYPE_CHECKING") && toks[3].is(":"):
 		v := e.sub(toks).primary()

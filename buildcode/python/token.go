@@ -21,6 +21,8 @@ const (
 // token is one lexical token. Comments and line joins are gone.
 type token struct {
 	kind tokenKind
+	// keyword and builtin are what a name is, by the tables of those names.
+	keyword, builtin bool
 	// text is the name (NFKC-normalized, PEP 3131), the operator, the number as
 	// written, or the value of a string, with hole for each replacement field.
 	text string
@@ -28,6 +30,11 @@ type token struct {
 	// fields are the expressions of an f-string or t-string, in order.
 	fields [][]token
 	bytes  bool // a bytes literal
+}
+
+// nameOf is the token of a name, normalized.
+func nameOf(name string, line int) token {
+	return token{kind: nameToken, text: name, line: line, keyword: keywords[name], builtin: builtinNames[name]}
 }
 
 func (t token) is(op string) bool { return t.kind == opToken && t.text == op }
@@ -171,8 +178,7 @@ func (l *lexer) bracket(open []byte, op string) []byte {
 		}
 		return append(open, op[0])
 	case ")", "]", "}":
-		want := map[string]byte{")": '(', "]": '[', "}": '{'}[op]
-		if len(open) == 0 || open[len(open)-1] != want {
+		if len(open) == 0 || closing[open[len(open)-1]] != op[0] {
 			l.fail("unbalanced %q", op)
 			if len(open) == 0 {
 				return open
@@ -182,6 +188,9 @@ func (l *lexer) bracket(open []byte, op string) []byte {
 	}
 	return open
 }
+
+// closing is the bracket that closes one.
+var closing = [256]byte{'(': ')', '[': ']', '{': '}'}
 
 // next reads one token at a byte that is none of white space, comment or join.
 func (l *lexer) next(depth int) (token, bool) {
@@ -200,13 +209,16 @@ func (l *lexer) next(depth int) (token, bool) {
 		if !isASCII(name) {
 			name = norm.NFKC.String(name)
 		}
-		return token{kind: nameToken, text: name, line: l.line}, true
+		return nameOf(name, l.line), true
 	}
 	if l.plain && c == '?' { // Meson's conditional
 		l.pos++
 		return token{kind: opToken, text: "?", line: l.line}, true
 	}
 	for n := 3; n >= 1; n-- {
+		if n > 1 && l.pos+1 < len(l.src) && !joinsOperator[l.src[l.pos+1]] {
+			continue
+		}
 		if l.pos+n <= len(l.src) && operators[l.src[l.pos:l.pos+n]] {
 			t := token{kind: opToken, text: l.src[l.pos : l.pos+n], line: l.line}
 			l.pos += n
@@ -226,6 +238,9 @@ var operators = func() map[string]bool {
 	}
 	return m
 }()
+
+// joinsOperator are the bytes that an operator has behind its first.
+var joinsOperator = [256]bool{'*': true, '/': true, '<': true, '>': true, '=': true, '.': true}
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
@@ -252,6 +267,10 @@ func firstRune(s string) rune {
 func (l *lexer) name() string {
 	start := l.pos
 	for l.pos < len(l.src) {
+		if c := l.src[l.pos]; c == '_' || c|0x20 >= 'a' && c|0x20 <= 'z' || isDigit(c) {
+			l.pos++
+			continue
+		}
 		r, size := utf8.DecodeRuneInString(l.src[l.pos:])
 		if r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) &&
 			(r < 0x80 || !unicode.In(r, unicode.Mn, unicode.Mc, unicode.Pc, unicode.Nl, unicode.Other_ID_Continue) && !isOtherStart(r)) {

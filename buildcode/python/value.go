@@ -169,9 +169,13 @@ func coversPaths(a, b []string) bool {
 	if begins(a, b) {
 		return true
 	}
+	at := 0
 	for _, p := range b {
-		if !slices.Contains(a, p) && (len(a) < maxPaths || !strings.HasPrefix(p, "@") || !slices.Contains(a, manyNames)) {
-			return false
+		if at = follow(a, p, at); at < 0 {
+			if len(a) < maxPaths || !strings.HasPrefix(p, "@") || !slices.Contains(a, manyNames) {
+				return false
+			}
+			at = 0
 		}
 	}
 	return true
@@ -183,13 +187,26 @@ func begins(a, b []string) bool {
 	return len(b) == 0 || len(a) >= len(b) && &a[0] == &b[0]
 }
 
+// follow looks for s in a, first from index at on, and returns the index behind it;
+// -1 if s is not there. Sets that were made from one another are in one order.
+func follow(a []string, s string, at int) int {
+	if i := slices.Index(a[at:], s); i >= 0 {
+		return at + i + 1
+	}
+	if i := slices.Index(a[:at], s); i >= 0 {
+		return i + 1
+	}
+	return -1
+}
+
 // coversStrings: a full set takes no more, and then the value is unknown.
 func coversStrings(a, b []string, unknown bool) bool {
 	if begins(a, b) {
 		return true
 	}
+	at := 0
 	for _, s := range b {
-		if !slices.Contains(a, s) {
+		if at = follow(a, s, at); at < 0 {
 			return unknown && len(a) >= maxStrs
 		}
 	}
@@ -230,8 +247,13 @@ func unionPaths(a, b []string) []string {
 		return b
 	}
 	out := slices.Clip(a)
+	at := 0
 	for i, p := range b {
-		if slices.Contains(out, p) {
+		if found := follow(a, p, at); found >= 0 {
+			at = found
+			continue
+		}
+		if slices.Contains(out[len(a):], p) {
 			continue
 		}
 		if len(out) >= maxPaths && strings.HasPrefix(p, "@") {

@@ -246,7 +246,7 @@ func isDotted(s string) bool {
 		return false
 	}
 	for i, t := range toks[0].tokens {
-		if i%2 == 0 && (t.kind != nameToken || keywords[t.text]) || i%2 == 1 && !t.is(".") {
+		if i%2 == 0 && (t.kind != nameToken || t.keyword) || i%2 == 1 && !t.is(".") {
 			return false
 		}
 	}
