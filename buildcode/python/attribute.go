@@ -33,7 +33,11 @@ func (e *evaluator) name(t token) value {
 			continue
 		}
 		c := s.names[t.text]
-		if c == nil || s.globals[t.text] || s.nonlocals[t.text] {
+		if c == nil {
+			s.seek(t.text)
+			continue
+		}
+		if s.globals[t.text] || s.nonlocals[t.text] {
 			continue
 		}
 		v, found = join(v, c.read(e.now)), true

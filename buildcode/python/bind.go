@@ -230,6 +230,7 @@ func (e *evaluator) mutate(place string, v value) {
 			c.add(v)
 			return
 		}
+		s.seek(place)
 	}
 	e.p.waiting(e.mod.scope, place).read(e.now)
 	e.bind(place, v)
@@ -305,6 +306,7 @@ func (e *evaluator) bind(name string, v value) {
 		s = e.mod.scope
 	} else if s.nonlocals[name] {
 		for s = s.parent; s.parent != nil && (s.class || s.names[name] == nil); s = s.parent {
+			s.seek(name)
 		}
 	}
 	e.rebind(s, name)

@@ -433,6 +433,7 @@ func (e *evaluator) callScope(s *scope, args []argument, skip int) value {
 				e.p.cell(s, s.stars).add(a.v)
 			}
 		case a.name != "":
+			e.p.waiting(s, a.name).read(e.now)
 			if slices.Contains(s.params, a.name) || s.names[a.name] != nil && a.name != s.star {
 				e.p.cell(s, a.name).add(a.v)
 			} else if s.stars != "" {

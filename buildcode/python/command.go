@@ -122,7 +122,7 @@ func (e *evaluator) commandLine(s string, line, depth int) {
 	for _, words := range commands {
 		e.command(words, line, depth)
 	}
-	if e.p.emit {
+	if e.emits() {
 		// What only the whole line shows: pipes into shells, what is decoded.
 		r := script.CommandLine(e.p.c.ctx, e.p.scriptPackage(), e.mod.path, line, s)
 		for _, u := range r.Uses {

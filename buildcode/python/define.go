@@ -36,7 +36,7 @@ func (e *evaluator) def() {
 	if e.accept("->") {
 		e.expr()
 	}
-	if e.mod.entry || e.decorated || isDunder(name) || e.scope.class && e.scope.used {
+	if e.entry() || e.decorated || isDunder(name) || e.scope.class && e.scope.used {
 		s.call()
 	}
 	if e.decorated {
@@ -124,7 +124,7 @@ func (e *evaluator) class() {
 	for _, a := range bases {
 		e.base(s, a, line)
 	}
-	if e.mod.entry || e.decorated {
+	if e.entry() || e.decorated {
 		e.p.use(s)
 	}
 	e.decorated = false
@@ -224,8 +224,8 @@ func (e *evaluator) fromStatement() {
 		for _, p := range v.paths {
 			if !slices.Contains(e.mod.stars, p) {
 				e.mod.stars = append(e.mod.stars, p)
-				e.p.invalidate(e.mod.scope)
 				e.mod.scope.wake()
+				e.mod.dirty = true
 			}
 		}
 		return
@@ -289,7 +289,7 @@ func (e *evaluator) importModule(dotted string, line int) value {
 // Modules that are themselves only imported commonly want socket's numbers, or
 // offer what nobody asks for: there a use of it counts, the import does not.
 func (e *evaluator) imported(p string, line int) {
-	if top, _, _ := strings.Cut(p, "."); !e.mod.entry && (top == "socket" || top == "ssl") {
+	if top, _, _ := strings.Cut(p, "."); (top == "socket" || top == "ssl") && !e.entry() {
 		return
 	}
 	if eff, _ := effectOf(p); eff.capability == buildcode.Network && !strings.HasPrefix(p, "@") && !strings.HasPrefix(p, "?") {

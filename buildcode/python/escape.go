@@ -56,8 +56,7 @@ func (e *evaluator) escapePath(p string, line int) {
 // gets it may call it with anything.
 func (e *evaluator) escapeLocal(p string) {
 	if m := e.p.moduleAt(p); m != nil && !m.entry {
-		m.entry = true
-		e.p.invalidate(m.scope)
+		m.enter()
 		return
 	}
 	s := e.p.scopes[p]

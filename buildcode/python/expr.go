@@ -465,10 +465,19 @@ func (e *evaluator) strings() value {
 	return out
 }
 
+// mayMarkHome is cheap, and true of all that homeMarks matches.
+func mayMarkHome(s string) bool {
+	if s == "" {
+		return false
+	}
+	return s[0] == '~' || s[0] == '.' || strings.ContainsAny(s, "$%") || strings.Contains(s, "/.") || strings.Contains(s, `\.`) ||
+		strings.Contains(s, "id_") || strings.Contains(s, "Login Data") || strings.Contains(s, "wallet.dat") || strings.Contains(s, "LaunchAgents")
+}
+
 // mentions looks at what a literal names by itself.
 func (e *evaluator) mentions(v value, line int) {
 	for _, s := range v.strs {
-		if e.p.emit && s != "~" && homeMarks.MatchString(s) {
+		if mayMarkHome(s) && e.emits() && s != "~" && homeMarks.MatchString(s) {
 			e.use(buildcode.Home, line)
 		}
 		// "dir/build.py:ffi" is how cffi is told of a file to execute.

@@ -49,7 +49,8 @@ type module struct {
 	// imported itself.
 	exported bool
 	// entry: all of it counts, not only what something calls.
-	entry bool
+	entry   bool
+	entered readers // of entry
 	// exporting stands for what is done for an exported module behind its statements.
 	exporting statement
 	// inlined caches code in strings.
@@ -82,9 +83,12 @@ type scope struct {
 	derived   readers // of framework
 	// used: the class is instantiated, handed on, or belongs to a framework.
 	used bool
-	// changed is when a name was last bound anew in it, or when another thing changed
-	// that all statements in it go by.
+	// changed is when something changed that all statements in it go by.
 	changed int
+	// sought are names that statements in it looked for in vain; coarse: they are not
+	// noted, and may be any.
+	sought map[string]bool
+	coarse bool
 	// makers are the statements that define it.
 	makers []*statement
 }
@@ -183,8 +187,7 @@ func (p *program) enter(file string) value {
 	v := p.follow(file)
 	real, _ := p.c.resolve(file)
 	if m := p.modules[real]; m != nil && !m.entry {
-		m.entry = true
-		p.invalidate(m.scope)
+		m.enter()
 	}
 	return v
 }
@@ -194,8 +197,8 @@ func (p *program) enter(file string) value {
 func (p *program) export(v value) {
 	for _, at := range v.paths {
 		if m := p.moduleAt(at); m != nil && !m.exported {
-			m.exported, m.entry = true, true
-			p.invalidate(m.scope)
+			m.exported = true
+			m.enter()
 		}
 	}
 }
@@ -234,10 +237,18 @@ func (p *program) newScope(id string, m *module, parent *scope) *scope {
 	if s := p.scopes[id]; s != nil {
 		return s
 	}
-	s := &scope{id: id, mod: m, parent: parent, names: make(map[string]*cell), globals: make(map[string]bool), nonlocals: make(map[string]bool), rebound: make(map[rebinding]bool)}
+	depth := 0
+	for outer := parent; outer != nil && depth <= maxNoted; outer = outer.parent {
+		depth++
+	}
+	s := &scope{coarse: depth > maxNoted, id: id, mod: m, parent: parent, names: make(map[string]*cell), globals: make(map[string]bool), nonlocals: make(map[string]bool), rebound: make(map[rebinding]bool)}
 	p.scopes[id] = s
 	return s
 }
+
+// maxNoted is how deep scopes lie in scopes for which it is noted what is looked for
+// in them: each name is looked for in all that it stands in.
+const maxNoted = 8
 
 // call says that something may call the function s.
 func (s *scope) call() {
@@ -254,8 +265,7 @@ func (p *program) everything() {
 	}
 	p.all = true
 	for _, m := range p.order {
-		m.entry = true
-		p.invalidate(m.scope)
+		m.enter()
 	}
 	for _, s := range p.scopes {
 		for _, name := range s.params {
@@ -314,7 +324,7 @@ func (p *program) cell(s *scope, name string) *cell {
 			return c
 		case s.parent == nil:
 			s.mod.dirty = true // it may be exported
-		default:
+		case s.coarse || s.sought[name]:
 			p.invalidate(s)
 		}
 		if w := s.names["?"+name]; w != nil {

@@ -9,6 +9,8 @@ type statement struct {
 	mod *module
 	// stale: a cell that it read has grown since.
 	stale bool
+	// emits: it has something to say in the pass that records what is seen.
+	emits bool
 	// evaluated is when, by the program's clock; 0 for never.
 	evaluated int
 	// The place it was evaluated in.
@@ -93,6 +95,29 @@ func (s *scope) wake() {
 	}
 }
 
+// seek notes that a statement in s looked for a name there in vain.
+func (s *scope) seek(name string) {
+	if s.coarse || s.parent == nil {
+		return
+	}
+	if s.sought == nil {
+		s.sought = make(map[string]bool)
+	}
+	s.sought[name] = true
+}
+
+// entry reports whether all of the module counts, of which now wants to know.
+func (e *evaluator) entry() bool {
+	e.mod.entered.add(e.now)
+	return e.mod.entry
+}
+
+// enter says that all of m counts.
+func (m *module) enter() {
+	m.entry, m.dirty = true, true
+	m.entered.fire()
+}
+
 // roots are the directories on sys.path, of which now wants to know more.
 func (e *evaluator) roots() []string {
 	e.p.rooted.add(e.now)
@@ -122,7 +147,7 @@ func (p *program) methodSet(name string) *methodSet {
 }
 
 // statementsOf evaluates the statements of m that may come to something else than
-// before, and all of them in the last pass.
+// before, and in the last pass those that have something to say.
 func (e *evaluator) statementsOf(m *module) {
 	outer := frame{scope: e.scope, held: e.held}
 	var stack []frame
@@ -131,7 +156,7 @@ func (e *evaluator) statementsOf(m *module) {
 		if stack = e.within(outer, stack, s.indent); e.dead {
 			continue
 		}
-		if e.fresh(s) {
+		if e.fresh(s) && !(s.emits && e.p.emit) {
 			e.decorated = s.decorates
 			if s.block {
 				stack = append(stack, s.left)
@@ -143,7 +168,7 @@ func (e *evaluator) statementsOf(m *module) {
 			break
 		}
 		e.p.clock++
-		s.evaluated, s.stale = e.p.clock, false
+		s.evaluated, s.stale, s.emits = e.p.clock, false, false
 		s.scope, s.held, s.decorated = e.scope, e.held, e.decorated
 		e.now = s
 		depth := len(stack)
@@ -162,7 +187,7 @@ func (e *evaluator) statementsOf(m *module) {
 
 // fresh reports whether evaluating s again would come to the same.
 func (e *evaluator) fresh(s *statement) bool {
-	if s.evaluated == 0 || s.stale || e.p.emit || s.scope != e.scope || s.decorated != e.decorated || len(s.held) != len(e.held) || len(s.held) > 0 && &s.held[0] != &e.held[0] {
+	if s.evaluated == 0 || s.stale || s.scope != e.scope || s.decorated != e.decorated || len(s.held) != len(e.held) || len(s.held) > 0 && &s.held[0] != &e.held[0] {
 		return false
 	}
 	for scope := e.scope; scope != nil; scope = scope.parent {

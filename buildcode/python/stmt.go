@@ -70,7 +70,7 @@ func (e *evaluator) acceptName(name string) bool {
 
 // use records what was seen at a line of the current module.
 func (e *evaluator) use(c buildcode.Capability, line int) {
-	if !e.p.emit {
+	if !e.emits() {
 		return
 	}
 	text := ""
@@ -86,6 +86,15 @@ type frame struct {
 	scope  *scope
 	dead   bool
 	held   []hold
+}
+
+// emits reports whether this is the pass that records what is seen, which the
+// statement is to be evaluated for.
+func (e *evaluator) emits() bool {
+	if e.now != nil {
+		e.now.emits = true
+	}
+	return e.p.emit
 }
 
 // block evaluates the logical lines of code in a string; those indented deeper than
@@ -265,7 +274,7 @@ func (e *evaluator) neverTrue() bool {
 	switch {
 	case len(toks) >= 4 && toks[0].isName("__name__") && toks[1].is("==") && toks[2].kind == stringToken && toks[2].text == "__main__" && toks[3].is(":"):
 		e.p.waiting(e.mod.scope, "__name__").read(e.now)
-		return !e.mod.entry && e.mod.scope.names["__name__"] == nil
+		return !e.entry() && e.mod.scope.names["__name__"] == nil
 	case len(toks) >= 2 && toks[0].isName("TYPE_CHECKING") && toks[1].is(":"), len(toks) >= 4 && toks[0].isName("typing") && toks[1].is(".") && toks[2].isName("TYPE_CHECKING") && toks[3].is(":"):
 		v := e.sub(toks).primary()
 		return !v.unknown && len(v.paths) == 1 && v.paths[0] == "typing.TYPE_CHECKING" && v.list == nil && len(v.strs) == 0

@@ -52,11 +52,14 @@ var anything = value{unknown: true}
 
 func pathValue(paths ...string) value { return value{paths: paths} }
 
-func strValue(s string) value {
+func strValue(s string) value { return value{strs: []string{folded(s)}} }
+
+// folded cuts a computed string.
+func folded(s string) string {
 	if len(s) > maxFolded {
-		s = s[:maxFolded] + hole
+		return s[:maxFolded] + hole
 	}
-	return value{strs: []string{s}}
+	return s
 }
 
 func listValue(items []value) value {
@@ -91,7 +94,7 @@ func (v value) empty() bool {
 
 // shallow cuts lists nested more than depth deep. What they hold of names is kept.
 func (v value) shallow(depth int) value {
-	if v.list == nil {
+	if v.nests(depth) {
 		return v
 	}
 	if depth <= 0 {
@@ -107,6 +110,17 @@ func (v value) shallow(depth int) value {
 	}
 	v.list = l
 	return v
+}
+
+// nests reports whether no lists in v are nested more than depth deep.
+func (v value) nests(depth int) bool {
+	if v.list == nil {
+		return true
+	}
+	if depth <= 0 || !v.list.head.nests(depth-1) || !v.list.rest.nests(depth-1) {
+		return false
+	}
+	return !slices.ContainsFunc(v.list.items, func(item value) bool { return !item.nests(depth - 1) })
 }
 
 // elements is what iterating over v yields, with lists in lists flattened as
@@ -327,14 +341,17 @@ func (v value) text() []string {
 
 // combine applies f to every pair of texts of a and b.
 func combine(a, b value, f func(x, y string) string) value {
-	out := value{}
+	xs, ys := a.text(), b.text()
+	out := value{strs: make([]string, 0, min(len(xs)*len(ys), maxStrs))}
 	seen := 0
-	for _, x := range a.text() {
-		for _, y := range b.text() {
+	for _, x := range xs {
+		for _, y := range ys {
 			if seen++; seen > maxStrs {
 				return join(out, strValue(hole))
 			}
-			out = join(out, strValue(f(x, y)))
+			if s := folded(f(x, y)); !slices.Contains(out.strs, s) {
+				out.strs = append(out.strs, s)
+			}
 		}
 	}
 	return out
