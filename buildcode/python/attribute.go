@@ -158,9 +158,16 @@ func parentDir(s string) string {
 	return "."
 }
 
+// dictionaryMethods are what is looked for on a dictionary of names. Anything else is
+// an attribute of something that is none, and names of it would have no end.
+var dictionaryMethods = set(`get pop setdefault items values __getitem__`)
+
 func (e *evaluator) attributeOf(p, name string) value {
 	switch {
 	case p == "globals()":
+		if !dictionaryMethods[name] && rerooted[name] == "" && !relevant["?."+name] {
+			return anything
+		}
 		return pathValue("globals()." + name)
 	case strings.HasPrefix(p, "?."):
 		if root := rerooted[p[2:]]; root != "" {

@@ -272,7 +272,8 @@ func outside(p string) value {
 	}
 	// What is handled may have parts: sys.path.insert, pathlib.Path.home.
 	// Only they themselves: names that grow with every attribute have no end.
-	if i := strings.LastIndexByte(p, '.'); i > 0 && parts[p[:i]] {
+	// Builtins have no others than the tables know.
+	if i := strings.LastIndexByte(p, '.'); i > 0 && parts[p[:i]] && (p[:i] != "builtins" || builtinNames[p[i+1:]] || p == "builtins.unichr") {
 		return pathValue(p)
 	}
 	return anything
