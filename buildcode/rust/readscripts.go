@@ -36,7 +36,7 @@ func (b *builder) readScripts(started []string) {
 			bases = append(bases, base)
 		}
 	}
-	f := scriptFiles{b.files}
+	f := &scriptFiles{files: b.files}
 	var roots []string
 	for _, file := range b.files.archive.Files() {
 		base := path.Base(file.Path)
@@ -84,24 +84,28 @@ func (b *builder) outermost(name string) bool {
 }
 
 // scriptFiles is the package as buildcode/script sees it.
-type scriptFiles struct{ files *tree }
+type scriptFiles struct {
+	files *tree
+	base  map[string][]string // paths by base name
+}
 
 // Has reports whether there is a regular file.
-func (f scriptFiles) Has(name string) bool { return f.files.archive.Has(name) }
+func (f *scriptFiles) Has(name string) bool { return f.files.archive.Has(name) }
 
 // Named returns the paths of all files of a base name.
-func (f scriptFiles) Named(base string) []string {
-	var out []string
-	for _, file := range f.files.archive.Files() {
-		if path.Base(file.Path) == base {
-			out = append(out, file.Path)
+func (f *scriptFiles) Named(base string) []string {
+	if f.base == nil {
+		f.base = map[string][]string{}
+		for _, file := range f.files.archive.Files() {
+			base := path.Base(file.Path)
+			f.base[base] = append(f.base[base], file.Path)
 		}
 	}
-	return out
+	return f.base[base]
 }
 
 // Read returns a file. What cannot be had the surface reports when it is added.
-func (f scriptFiles) Read(name string) []byte {
+func (f *scriptFiles) Read(name string) []byte {
 	data, err := f.files.archive.ReadFile(name)
 	if err != nil {
 		return nil

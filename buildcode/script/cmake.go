@@ -495,7 +495,7 @@ func (v *cmakeScope) judge(c *cmakeFile, cmd *cmakeCommand, depth int) {
 		if !a.raw && strings.Contains(a.text, "$ENV{") {
 			v.expand(c, a)
 		}
-		if homeMarks.MatchString(strings.ReplaceAll(a.text, "$ENV", "")) {
+		if marksHome(strings.ReplaceAll(a.text, "$ENV", "")) {
 			c.s.use(buildcode.Home)
 		}
 	}

@@ -104,12 +104,15 @@ func namesOf(interpreter string) []foreignName {
 
 // glance looks for telling names in code of another language.
 func glance(s *shell, text string, names []foreignName) {
+	if !s.emit {
+		return
+	}
 	for _, n := range names {
 		if n.pattern.MatchString(text) {
 			s.use(n.capability)
 		}
 	}
-	if homeMarks.MatchString(text) {
+	if marksHome(text) {
 		s.use(buildcode.Home)
 	}
 }

@@ -27,7 +27,7 @@ func (s *shell) run(argv []string, c *command, depth int) {
 		s.tooMuch()
 		return
 	}
-	for len(argv) > 0 && assignmentText.MatchString(argv[0]) {
+	for len(argv) > 0 && assigns(argv[0]) {
 		argv = argv[1:]
 	}
 	if len(argv) == 0 || argv[0] == "" || strings.ContainsAny(argv[0][:1], "-+=,") || number(argv[0]) {
@@ -69,6 +69,10 @@ func (s *shell) run(argv []string, c *command, depth int) {
 }
 
 var assignmentText = regexp.MustCompile(`^[A-Za-z_\x01-\x05][\w\x01-\x05]*\+?=`)
+
+func assigns(word string) bool {
+	return strings.IndexByte(word, '=') > 0 && assignmentText.MatchString(word)
+}
 
 var wordLike = regexp.MustCompile(`[\pL\d]`)
 
@@ -293,7 +297,7 @@ func (s *shell) wrapped(name string, args []string, c *command, depth int) {
 			return
 		case strings.HasPrefix(a, "-") && strings.Contains(" "+takes+" ", " "+a+" ") && len(args) > 1:
 			args = args[2:]
-		case strings.HasPrefix(a, "-") && len(a) > 1, assignmentText.MatchString(a) && name != "xargs":
+		case strings.HasPrefix(a, "-") && len(a) > 1, assigns(a) && name != "xargs":
 			args = args[1:]
 		case (name == "timeout" || name == "gtimeout" || name == "taskset" || name == "chroot" || name == "flock") && len(args) > 1:
 			s.run(args[1:], nilWords(c), depth+1)
@@ -423,7 +427,7 @@ func (s *shell) compiler(args []string) {
 		if a == "-o" && i+1 < len(args) && !s.emit {
 			s.compiled[madeName(args[i+1])] = true
 		}
-		if pluginFlag.MatchString(a) {
+		if s.emit && strings.HasPrefix(a, "-") && pluginFlag.MatchString(a) {
 			s.use(buildcode.LoadCode)
 		}
 	}
@@ -433,7 +437,7 @@ var pluginFlag = regexp.MustCompile(`^-fplugin=|^-wrapper$|^-specs=[^/]*$|^-fuse
 
 // writing looks at the places that a program changes, where they are absolute.
 func (s *shell) writing(name string, args []string, c *command) {
-	if c != nil && (c.unit == nil || c.unit.executed) {
+	if !s.emit || c != nil && (c.unit == nil || c.unit.executed) {
 		return
 	}
 	ops := operands(args)
@@ -485,7 +489,7 @@ var awkRuns = regexp.MustCompile(`\bsystem\s*\(\s*(?:sprintf\s*\(\s*)?"([^"\\]*)
 // sed looks for commands that run: the e command, the e flag and w.
 func (s *shell) sed(args []string) {
 	for _, a := range args {
-		if sedRuns.MatchString(a) {
+		if s.emit && strings.IndexByte(a, 'e') >= 0 && sedRuns.MatchString(a) {
 			s.use(buildcode.RunUnknown)
 		}
 	}
@@ -550,7 +554,7 @@ func (s *shell) cmakeTool(tool string, args []string, depth int) {
 		if tool == "chdir" && len(args) > 0 {
 			args = args[1:]
 		}
-		for len(args) > 0 && (strings.HasPrefix(args[0], "-") || assignmentText.MatchString(args[0])) {
+		for len(args) > 0 && (strings.HasPrefix(args[0], "-") || assigns(args[0])) {
 			args = args[1:]
 		}
 		if len(args) > 0 {

@@ -418,8 +418,16 @@ func mayMarkHome(p string) bool {
 	return p[0] == '~' || p[0] == '.' || strings.Contains(p, "/.") || strings.Contains(p, `\.`) || strings.Contains(p, "id_") || strings.Contains(p, "Login") || strings.Contains(p, "wallet") || strings.Contains(p, "%") || strings.Contains(p, "LaunchA")
 }
 
+// marksHome reports whether a text of any length has one of homeMarks.
+func marksHome(text string) bool {
+	return (len(text) > 4096 || mayMarkHome(text)) && homeMarks.MatchString(text)
+}
+
 // place looks at a path that is read or written.
 func (s *shell) place(p string, writes bool) {
+	if !s.emit { // it says something and changes nothing
+		return
+	}
 	if strings.Contains(p, "/dev/") && netDevice.MatchString(p) {
 		s.use(buildcode.Network)
 	}

@@ -175,7 +175,7 @@ func readPowershell(f *script, text string, first int) {
 	text = powershellJoin.ReplaceAllString(text, "")
 	f.scan(text, first, powershellNames)
 	for i, line := range strings.Split(text, "\n") {
-		if homeMarks.MatchString(line) {
+		if marksHome(line) {
 			f.use(buildcode.Home, first+i)
 		}
 	}
@@ -201,7 +201,9 @@ func readPerl(f *script, text string, first int) {
 	}
 	text = perlComment.ReplaceAllStringFunc(text, func(c string) string { return strings.Repeat("\n", strings.Count(c, "\n")) })
 	// Assemblers in Perl compute what stands in backquotes.
-	text = perlArithmetic.ReplaceAllString(text, "")
+	if strings.Contains(text, "eval") {
+		text = perlArithmetic.ReplaceAllString(text, "")
+	}
 	f.scan(text, first, perlNames)
 	s := newShell(f)
 	var units []*unit
