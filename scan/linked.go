@@ -275,7 +275,7 @@ func alarming(old, now *buildcode.Surface) []buildcode.Capability {
 
 // library analyses the library of a crate, or remembers what was found in it.
 func (s *Scanner) library(ctx context.Context, client registry.Client, a registry.Artifact) (buildcode.Surface, error) {
-	key := "library/2/" + string(a.Digest)
+	key := "library/3/" + string(a.Digest)
 	surface, ok := remembered[buildcode.Surface](ctx, s, key)
 	if ok {
 		return surface, nil

@@ -1,6 +1,7 @@
 package rust
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -356,12 +357,14 @@ func (r *resolution) module(path []string) {
 // expand follows the imports of all files to full paths, until nothing is new.
 func (p *program) expand() {
 	p.expanded = map[string][][]string{}
+	// In one order, since the bounds let only the first through.
+	names := slices.Sorted(maps.Keys(p.exported.names))
 	for range maxRounds {
 		changed := false
-		for name, targets := range p.exported.names {
+		for _, name := range names {
 			r := resolution{p: p, found: p.expanded[name]}
 			before := len(r.found)
-			for _, target := range targets {
+			for _, target := range p.exported.names[name] {
 				r.target(name, target)
 			}
 			p.overflow = p.overflow || r.overflow
