@@ -34,7 +34,9 @@
 //   - gitrepo and github bring the two sides: from a local repository, or from
 //     GitHub. github also reads the public repositories that packages come from.
 //     github/githubtest is a GitHub on loopback.
-//   - store and queue keep sign-offs, facts and jobs, so that nothing is lost.
+//   - store and queue keep sign-offs, facts and jobs, so that nothing is lost, in
+//     SQLite or PostgreSQL. store/storetest is the suite that both pass, with a
+//     throw-away PostgreSQL from store/storetest/pgtest.
 //   - server answers webhooks, runs jobs and writes the check run and the one
 //     comment.
 //   - config is the server's own configuration; cmd/lockkeeper is the command.

@@ -10,7 +10,7 @@ import (
 
 // Fact returns the value stored under key; found is false where there is none.
 func (s *Store) Fact(ctx context.Context, key string) (value []byte, found bool, err error) {
-	err = s.db.QueryRowContext(ctx, `SELECT value FROM facts WHERE key = $1`, key).Scan(&value)
+	err = s.db.QueryRowContext(ctx, `SELECT value FROM facts WHERE key = $1`, keyText(key)).Scan(&value)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, false, nil
 	}
@@ -37,7 +37,7 @@ func (s *Store) PutFact(ctx context.Context, key string, value []byte) error {
 	_, err := s.db.ExecContext(ctx, `
 		INSERT INTO facts (key, value, made_at) VALUES ($1, $2, $3)
 		ON CONFLICT (key) DO UPDATE SET value = excluded.value, made_at = excluded.made_at`,
-		key, value, micros(time.Now()))
+		keyText(key), value, micros(time.Now()))
 	if err != nil {
 		return fmt.Errorf("store fact %q: %w", key, err)
 	}
@@ -63,7 +63,7 @@ func (s *Store) MarkHandled(ctx context.Context, key string) (first bool, err er
 		return false, fmt.Errorf("mark handled: %w", err)
 	}
 	result, err := s.db.ExecContext(ctx, `INSERT INTO handled (key, made_at) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING`,
-		key, micros(time.Now()))
+		keyText(key), micros(time.Now()))
 	if err != nil {
 		return false, fmt.Errorf("mark %q handled: %w", key, err)
 	}
@@ -77,7 +77,7 @@ func (s *Store) MarkHandled(ctx context.Context, key string) (first bool, err er
 // Handled reports whether key was marked.
 func (s *Store) Handled(ctx context.Context, key string) (bool, error) {
 	var one int
-	err := s.db.QueryRowContext(ctx, `SELECT 1 FROM handled WHERE key = $1`, key).Scan(&one)
+	err := s.db.QueryRowContext(ctx, `SELECT 1 FROM handled WHERE key = $1`, keyText(key)).Scan(&one)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}

@@ -5,9 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/registry"
@@ -16,18 +17,11 @@ import (
 // Owners is what was seen of a package's owners, those of now first. id is that of
 // the package, "cargo/ring". A package that was never looked at has the zero value.
 func (s *Store) Owners(ctx context.Context, id string) (registry.Owners, error) {
-	o, err := readOwners(ctx, s.db, id)
+	o, err := readOwners(ctx, s.db, keyText(id))
 	if err != nil {
 		return registry.Owners{}, fmt.Errorf("read owners of %q: %w", id, err)
 	}
 	return o, nil
-}
-
-// querier is a database or a transaction.
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
 func readOwners(ctx context.Context, q querier, id string) (registry.Owners, error) {
@@ -72,6 +66,12 @@ func (s *Store) PutOwners(ctx context.Context, id string, owners []lockkeeper.Pr
 	}
 	var after registry.Owners
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		// Touching the row locks it: two replicas must not both find an owner new.
+		if _, err := tx.ExecContext(ctx, `
+			INSERT INTO owner_looks (package, first_at, last_at, tried_at, wanted_at) VALUES ($1, 0, 0, 0, 0)
+			ON CONFLICT (package) DO UPDATE SET tried_at = owner_looks.tried_at`, id); err != nil {
+			return err
+		}
 		before, err := readOwners(ctx, tx, id)
 		if err != nil {
 			return err
@@ -85,9 +85,8 @@ func (s *Store) PutOwners(ctx context.Context, id string, owners []lockkeeper.Pr
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `
-			INSERT INTO owner_looks (package, first_at, last_at, tried_at, wanted_at) VALUES ($1, $2, $2, $2, 0)
-			ON CONFLICT (package) DO UPDATE SET last_at = excluded.last_at, tried_at = excluded.tried_at,
-				first_at = CASE WHEN owner_looks.first_at = 0 THEN excluded.first_at ELSE owner_looks.first_at END`, id, now); err != nil {
+			UPDATE owner_looks SET last_at = $2, tried_at = $2, first_at = CASE WHEN first_at = 0 THEN $2 ELSE first_at END
+			WHERE package = $1`, id, now); err != nil {
 			return err
 		}
 		after, err = readOwners(ctx, tx, id)
@@ -103,7 +102,9 @@ func (s *Store) PutOwners(ctx context.Context, id string, owners []lockkeeper.Pr
 // ones.
 func meet(ctx context.Context, tx *sql.Tx, id string, terms []registry.Term, owners []lockkeeper.Principal, now int64) error {
 	present := map[lockkeeper.Principal]bool{}
-	key := func(p lockkeeper.Principal) lockkeeper.Principal { return lockkeeper.Principal{Kind: p.Kind, ID: p.ID} }
+	key := func(p lockkeeper.Principal) lockkeeper.Principal {
+		return lockkeeper.Principal{Kind: p.Kind, ID: text(p.ID)}
+	}
 	for _, p := range owners {
 		present[key(p)] = true
 	}
@@ -128,7 +129,7 @@ func meet(ctx context.Context, tx *sql.Tx, id string, terms []registry.Term, own
 		known[key(p)] = true
 		if _, err := tx.ExecContext(ctx, `
 			INSERT INTO owners (package, kind, id, since, gone, login) VALUES ($1, $2, $3, $4, 0, $5)`,
-			id, string(p.Kind), p.ID, now, p.Login); err != nil {
+			id, string(p.Kind), text(p.ID), now, text(p.Login)); err != nil {
 			return err
 		}
 	}
@@ -141,7 +142,9 @@ func meet(ctx context.Context, tx *sql.Tx, id string, terms []registry.Term, own
 func (s *Store) SeedOwners(ctx context.Context, terms map[string][]registry.Term, at time.Time) (int, error) {
 	seeded := 0
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		for id, all := range terms {
+		seeded = 0
+		// In one order everywhere, so that no two transactions wait for each other.
+		for _, id := range slices.Sorted(maps.Keys(terms)) {
 			if err := checkKey("package", id); err != nil {
 				return err
 			}
@@ -158,10 +161,10 @@ func (s *Store) SeedOwners(ctx context.Context, terms map[string][]registry.Term
 				continue
 			}
 			seeded++
-			for _, t := range all {
+			for _, t := range terms[id] {
 				if _, err := tx.ExecContext(ctx, `
 					INSERT INTO owners (package, kind, id, since, gone, login) VALUES ($1, $2, $3, $4, 0, $5) ON CONFLICT DO NOTHING`,
-					id, string(t.Owner.Kind), t.Owner.ID, micros(t.Since), t.Owner.Login); err != nil {
+					id, string(t.Owner.Kind), text(t.Owner.ID), micros(t.Since), text(t.Owner.Login)); err != nil {
 					return err
 				}
 			}
@@ -177,15 +180,23 @@ func (s *Store) SeedOwners(ctx context.Context, terms map[string][]registry.Term
 // WatchOwners notes that packages are in use, so that their owners are looked at
 // from time to time.
 func (s *Store) WatchOwners(ctx context.Context, ids []string, at time.Time) error {
+	known := slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+		return checkKey("package", id) != nil || !isText(id) // no registry has such a name
+	})
+	slices.Sort(known) // see SeedOwners
+	known = slices.Compact(known)
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		for _, id := range ids {
-			if checkKey("package", id) != nil || !utf8.ValidString(id) || strings.ContainsRune(id, 0) {
-				continue // no registry has such a name, and PostgreSQL could not store it
+		for part := range slices.Chunk(known, rowsAtOnce) {
+			args := []any{micros(at)}
+			var rows strings.Builder
+			for i, id := range part {
+				fmt.Fprintf(&rows, ", ($%d, 0, 0, 0, $1)", i+2)
+				args = append(args, id)
 			}
 			if _, err := tx.ExecContext(ctx, `
-				INSERT INTO owner_looks (package, first_at, last_at, tried_at, wanted_at) VALUES ($1, 0, 0, 0, $2)
+				INSERT INTO owner_looks (package, first_at, last_at, tried_at, wanted_at) VALUES `+rows.String()[2:]+`
 				ON CONFLICT (package) DO UPDATE SET wanted_at = excluded.wanted_at WHERE owner_looks.wanted_at < excluded.wanted_at`,
-				id, micros(at)); err != nil {
+				args...); err != nil {
 				return err
 			}
 		}
@@ -203,8 +214,9 @@ func (s *Store) WatchOwners(ctx context.Context, ids []string, at time.Time) err
 func (s *Store) StaleOwners(ctx context.Context, wanted, tried, now time.Time, limit int) ([]string, error) {
 	var ids []string
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		ids = nil
 		rows, err := tx.QueryContext(ctx, `
-			SELECT package FROM owner_looks WHERE wanted_at >= $1 AND tried_at < $2 ORDER BY tried_at, package LIMIT $3`,
+			SELECT package FROM owner_looks WHERE wanted_at >= $1 AND tried_at < $2 ORDER BY tried_at, package LIMIT $3`+s.dialect.lockRows,
 			micros(wanted), micros(tried), limit)
 		if err != nil {
 			return err
@@ -231,16 +243,4 @@ func (s *Store) StaleOwners(ctx context.Context, wanted, tried, now time.Time, l
 		return nil, fmt.Errorf("find packages whose owners were not looked at lately: %w", err)
 	}
 	return ids, nil
-}
-
-// inTx runs do in a transaction of its own.
-func (s *Store) inTx(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := do(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	return tx.Commit()
 }

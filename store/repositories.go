@@ -23,7 +23,7 @@ func (s *Store) PutRepository(ctx context.Context, r Repository) error {
 		INSERT INTO repositories (id, owner, name, installation, onboarded, removed) VALUES ($1, $2, $3, $4, FALSE, FALSE)
 		ON CONFLICT (id) DO UPDATE SET
 			owner = excluded.owner, name = excluded.name, installation = excluded.installation, removed = FALSE`,
-		r.ID, r.Owner, r.Name, r.Installation)
+		r.ID, text(r.Owner), text(r.Name), r.Installation)
 	if err != nil {
 		return fmt.Errorf("store repository %d: %w", r.ID, err)
 	}

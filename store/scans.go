@@ -51,7 +51,7 @@ func (s *Store) PutScan(ctx context.Context, scan Scan) error {
 			comment_id = excluded.comment_id, comment_digest = excluded.comment_digest,
 			conclusion = excluded.conclusion, result = excluded.result, made_at = excluded.made_at
 		WHERE scans.generation <= excluded.generation`,
-		scan.RepoID, scan.Pull, scan.Generation, scan.Open, scan.Head, scan.Base, scan.BaseRef, scan.MergeBase,
+		scan.RepoID, scan.Pull, scan.Generation, scan.Open, text(scan.Head), text(scan.Base), text(scan.BaseRef), text(scan.MergeBase),
 		scan.CheckID, scan.CommentID, scan.CommentDigest, string(scan.Conclusion), scan.Result, micros(scan.At))
 	if err != nil {
 		return fmt.Errorf("store scan of repository %d pull %d: %w", scan.RepoID, scan.Pull, err)
@@ -62,6 +62,16 @@ func (s *Store) PutScan(ctx context.Context, scan Scan) error {
 	}
 	if rows == 0 {
 		return fmt.Errorf("store scan of repository %d pull %d, generation %d: %w", scan.RepoID, scan.Pull, scan.Generation, ErrStale)
+	}
+	return nil
+}
+
+// ForgetCheck forgets which check run shows the scan of a pull request, so that
+// the next scan writes a new one, which GitHub then shows in place of all others:
+// for a process that may have written to one after its time.
+func (s *Store) ForgetCheck(ctx context.Context, repoID int64, pull int) error {
+	if _, err := s.db.ExecContext(ctx, `UPDATE scans SET check_id = 0 WHERE repo_id = $1 AND pull = $2`, repoID, pull); err != nil {
+		return fmt.Errorf("forget the check run of repository %d pull %d: %w", repoID, pull, err)
 	}
 	return nil
 }
@@ -96,7 +106,7 @@ func scanFields(scan *Scan, at *int64) []any {
 // number and without their results.
 func (s *Store) ScansByBase(ctx context.Context, repoID int64, baseRef string) ([]Scan, error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT `+scanColumns+` FROM scans
-		WHERE repo_id = $1 AND open AND ($2 = '' OR base_ref = $2) ORDER BY pull`, repoID, baseRef)
+		WHERE repo_id = $1 AND open AND ($2 = '' OR base_ref = $2) ORDER BY pull`, repoID, text(baseRef))
 	if err != nil {
 		return nil, fmt.Errorf("read open scans of repository %d against %q: %w", repoID, baseRef, err)
 	}

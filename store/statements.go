@@ -15,9 +15,9 @@ import (
 // GitHub is no longer.
 const maxText = 64 << 10
 
-// statementsAtOnce is how many findings one query asks for, well below the
+// rowsAtOnce is how many findings or packages one query names, well below the
 // parameters that databases allow.
-const statementsAtOnce = 500
+const rowsAtOnce = 500
 
 // AddStatement records what a reviewer said about one finding in pull request
 // pull of the repository. Source names the event that it came from, and within
@@ -32,7 +32,7 @@ func (s *Store) AddStatement(ctx context.Context, repoID int64, pull int, said p
 		INSERT INTO statements (repo_id, pull, source, finding, verdict, by_id, login, reason, place, made_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		ON CONFLICT (repo_id, source, finding) DO NOTHING`,
-		repoID, pull, source, string(said.Finding), string(said.Verdict), said.By, said.Login, said.Reason, said.Where, micros(said.At))
+		repoID, pull, keyText(source), string(said.Finding), string(said.Verdict), said.By, text(said.Login), text(said.Reason), text(said.Where), micros(said.At))
 	if err != nil {
 		return false, fmt.Errorf("record %s of repository %d pull %d: %w", said.Verdict, repoID, pull, err)
 	}
@@ -70,7 +70,7 @@ func (s *Store) Statements(ctx context.Context, repoID int64, findings []lockkee
 	slices.Sort(wanted)
 	wanted = slices.Compact(wanted)
 	var rows []row
-	for part := range slices.Chunk(wanted, statementsAtOnce) {
+	for part := range slices.Chunk(wanted, rowsAtOnce) {
 		args := []any{repoID}
 		var places strings.Builder
 		for i, finding := range part {

@@ -1,31 +1,17 @@
-// Package store keeps what must outlive the process: what reviewers said, the
-// newest scan of each pull request, facts about releases, and the repositories
-// that installed the App. The queue keeps its jobs in the same database, so that
-// a job and a row commit in one transaction.
-//
-// It promises that statements are never changed nor removed, that one event is
-// recorded once however often it is delivered, and that an older scan never
-// overwrites a newer one. What a call reported as done survives the death of the
-// process; the last moment before a power failure may be lost, and is made good
-// by asking GitHub again at boot.
-//
-// It decides nothing: who may sign off, and what a statement is worth, is for
-// policy.
 package store
 
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
-	"os"
+	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
-	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite", in pure Go
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // MaxValue bounds a fact and the result of a scan, in bytes.
@@ -42,65 +28,37 @@ var (
 )
 
 // Store is one database. All methods may be used at the same time.
-//
-// Its SQL keeps to what SQLite and PostgreSQL share: numbered parameters,
-// ON CONFLICT, RETURNING. Only the migrations differ.
-type Store struct{ db *sql.DB }
-
-//go:embed migrations
-var migrations embed.FS
-
-// Open opens the SQLite database at path, makes it if it is missing, readable by
-// its owner alone, and brings its tables up to date. One process at a time may
-// have it open; within it, statements queue for one connection.
-func Open(ctx context.Context, path string) (*Store, error) {
-	// SQLite would create it with the usual rights; names of private repositories
-	// and findings in them are nobody else's business.
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open store: %w; check [store] path and the rights of its directory", err)
-	}
-	if err := file.Close(); err != nil {
-		return nil, fmt.Errorf("open store %s: %w", path, err)
-	}
-	db, err := sql.Open("sqlite", dataSource(path))
-	if err != nil {
-		return nil, fmt.Errorf("open store %s: %w", path, err)
-	}
-	// SQLite has one writer. With more connections they would wait for each other
-	// in the database, where waiting ends in SQLITE_BUSY, rather than here.
-	db.SetMaxOpenConns(1)
-	if err := migrate(ctx, db, goose.DialectSQLite3, "migrations/sqlite"); err != nil {
-		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, err), db.Close())
-	}
-	return &Store{db: db}, nil
+type Store struct {
+	db      *sql.DB
+	pool    *pgxpool.Pool // under db; nil with SQLite
+	dialect dialect
 }
 
-// dataSource escapes path, which may hold any character. Recursive triggers make
-// INSERT OR REPLACE ask the trigger that forbids to delete statements.
-func dataSource(path string) string {
-	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: "" +
-		"_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)&_pragma=synchronous(NORMAL)&_pragma=recursive_triggers(ON)&_txlock=immediate"}).String()
+// Open opens the database at location and brings its tables up to date. An
+// address that begins with "postgres://" is that of a PostgreSQL database, which
+// any number of processes may share; anything else is the path of a SQLite
+// database, which is made if it is missing, readable by its owner alone, and which
+// one process at a time may have open.
+func Open(ctx context.Context, location string) (*Store, error) {
+	if IsPostgres(location) {
+		return openPostgres(ctx, location)
+	}
+	return openSQLite(ctx, location)
 }
 
-func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, dir string) error {
-	files, err := fs.Sub(migrations, dir)
-	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
-	}
-	provider, err := goose.NewProvider(dialect, db, files)
-	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
-	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	return nil
+// IsPostgres reports whether location is the address of a PostgreSQL database.
+func IsPostgres(location string) bool {
+	return strings.HasPrefix(location, "postgres://") || strings.HasPrefix(location, "postgresql://")
 }
 
-// Close waits for nothing: calls under way fail.
+// Close ends all connections. It waits for calls under way with PostgreSQL, and
+// has them fail with SQLite.
 func (s *Store) Close() error {
-	if err := s.db.Close(); err != nil {
+	err := s.db.Close()
+	if s.pool != nil {
+		s.pool.Close()
+	}
+	if err != nil {
 		return fmt.Errorf("close store: %w", err)
 	}
 	return nil
@@ -111,6 +69,12 @@ func (s *Store) Close() error {
 // same goroutine: there may be one connection only.
 func (s *Store) DB() *sql.DB { return s.db }
 
+// Pool is what DB uses where it is PostgreSQL, nil where it is SQLite.
+func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+
+// Now is SQL for the time in microseconds, by the clock of the database.
+func (s *Store) Now() string { return s.dialect.now }
+
 // Check reports whether the database answers, for the health page.
 func (s *Store) Check(ctx context.Context) error {
 	var one int
@@ -118,6 +82,44 @@ func (s *Store) Check(ctx context.Context) error {
 		return fmt.Errorf("ask store: %w", err)
 	}
 	return nil
+}
+
+// querier is a database or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// attempts is how often a transaction is begun that another one made impossible.
+const attempts = 4
+
+// inTx runs do in a transaction of its own, and again if PostgreSQL ended it for
+// the sake of another.
+func (s *Store) inTx(ctx context.Context, do func(*sql.Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := s.inOneTx(ctx, do)
+		var pg *pgconn.PgError
+		if !errors.As(err, &pg) || pg.Code != deadlock && pg.Code != serialization || attempt == attempts {
+			return err
+		}
+	}
+}
+
+const (
+	deadlock      = "40P01"
+	serialization = "40001"
+)
+
+func (s *Store) inOneTx(ctx context.Context, do func(*sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := do(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
 }
 
 func micros(t time.Time) int64 { return t.UnixMicro() }
@@ -134,3 +136,23 @@ func checkKey(what, key string) error {
 	}
 	return nil
 }
+
+// text is s as PostgreSQL can hold it: UTF-8 without NUL. What people wrote is
+// shown, and the odd byte in it is worth no error; both databases keep the same.
+func text(s string) string {
+	if isText(s) {
+		return s
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+}
+
+// keyText is like text, but different keys stay different. Our keys begin with a
+// word, so that none looks like a quoted one.
+func keyText(key string) string {
+	if isText(key) {
+		return key
+	}
+	return strconv.QuoteToASCII(key)
+}
+
+func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }

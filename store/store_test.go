@@ -14,6 +14,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/store"
 	"github.com/lockkeeper/lockkeeper/store/storetest"
+	"github.com/lockkeeper/lockkeeper/store/storetest/pgtest"
 )
 
 func open(t testing.TB, path string) *store.Store {
@@ -31,10 +32,14 @@ func open(t testing.TB, path string) *store.Store {
 }
 
 func TestSQLite(t *testing.T) {
-	storetest.Run(t, func(t testing.TB) *store.Store {
-		return open(t, filepath.Join(t.TempDir(), "lockkeeper.db"))
-	})
+	storetest.Run(t, newSQLite)
 }
+
+func TestPostgreSQL(t *testing.T) {
+	storetest.Run(t, pgtest.New)
+}
+
+func newSQLite(t testing.TB) string { return filepath.Join(t.TempDir(), "lockkeeper.db") }
 
 func TestReopenKeepsEverything(t *testing.T) {
 	// A path with everything that a data source name would take for its own.

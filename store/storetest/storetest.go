@@ -16,9 +16,9 @@ import (
 	"github.com/lockkeeper/lockkeeper/store"
 )
 
-// Run runs the suite; open returns an empty store each time, and closes it when
-// the test that it is given ends.
-func Run(t *testing.T, open func(t testing.TB) *store.Store) {
+// Run runs the suite; fresh makes an empty database each time and returns its
+// location, and removes it when the test that it is given ends.
+func Run(t *testing.T, fresh func(t testing.TB) string) {
 	for name, test := range map[string]func(*testing.T, *store.Store){
 		"statements keep their order":            testStatements,
 		"a statement counts once":                testStatementOnce,
@@ -36,9 +36,44 @@ func Run(t *testing.T, open func(t testing.TB) *store.Store) {
 		"seeded owners":                          testSeedOwners,
 		"owners to be looked at":                 testStaleOwners,
 		"concurrent use":                         testConcurrent,
+		"odd text":                               testOddText,
+		"check runs are forgotten":               testForgetCheck,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+		t.Run(name, func(t *testing.T) { test(t, open(t, fresh(t))) })
 	}
+	// What two replicas do to each other, each with connections of its own.
+	for name, test := range map[string]func(t *testing.T, one, other *store.Store){
+		"slots are given out once":                testSlots,
+		"a dead claimer holds up nobody":          testSlotOfTheDead,
+		"a clock that was set back":               testClockSetBack,
+		"turns are taken once":                    testTurns,
+		"budgets are shared":                      testBudgets,
+		"two replicas ask one registry":           testPaceOfRegistry,
+		"a slot that was given up is used":        testBudgetGivenUp,
+		"Promise9 a frozen replica's late scan":   testFrozenReplica,
+		"Promise9 replicas in no order":           testReplicasInNoOrder,
+		"replicas look at owners once":            testOwnersOnce,
+		"replicas share packages to be looked at": testStaleOwnersShared,
+	} {
+		t.Run(name, func(t *testing.T) {
+			location := fresh(t)
+			test(t, open(t, location), open(t, location))
+		})
+	}
+}
+
+func open(t testing.TB, location string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), location)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
 }
 
 var (
@@ -48,7 +83,7 @@ var (
 )
 
 func statement(finding lockkeeper.Digest, verdict policy.Verdict, by int64) policy.Statement {
-	return policy.Statement{Finding: finding, Verdict: verdict, By: by, Login: fmt.Sprint("user", by), Reason: "because\x00 é", Where: "https://example.invalid/1", At: noon}
+	return policy.Statement{Finding: finding, Verdict: verdict, By: by, Login: fmt.Sprint("user", by), Reason: "because é", Where: "https://example.invalid/1", At: noon}
 }
 
 func add(t *testing.T, s *store.Store, repo int64, said policy.Statement, source string, want bool) {

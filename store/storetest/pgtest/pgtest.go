@@ -1,0 +1,160 @@
+// Package pgtest gives tests a real PostgreSQL: a throw-away one on loopback,
+// started once for each test binary and ended with it. Where none is installed a
+// test fails and says what to do; it is never skipped.
+package pgtest
+
+import (
+	"bufio"
+	"context"
+	_ "embed"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Variable names an environment variable with the address of a PostgreSQL server
+// to use instead, as a user who may create databases: for another version.
+const Variable = "LOCKKEEPER_TEST_POSTGRES"
+
+const instruction = `the tests need PostgreSQL: run ./scripts/test, which installs it, or install it yourself ("apt-get install postgresql"), or set ` + Variable + ` to the address of a server, such as postgres://user@127.0.0.1:5432/postgres`
+
+//go:embed cluster.sh
+var script string
+
+// server is started when the first test asks for it.
+var server = sync.OnceValues(start)
+
+// cluster is a running PostgreSQL.
+type cluster struct {
+	address string
+	// life is the standard input of what runs the server. It is kept so that the
+	// collector does not close it: that ends the server.
+	life io.Closer
+}
+
+var databases atomic.Int64
+
+// New makes an empty database and returns its address. It is gone after the test.
+func New(t testing.TB) string {
+	t.Helper()
+	running, err := server()
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := running.address
+	name := fmt.Sprintf("test_%d_%d", os.Getpid(), databases.Add(1))
+	Exec(t, address, "CREATE DATABASE "+name)
+	t.Cleanup(func() { Exec(t, address, "DROP DATABASE "+name+" WITH (FORCE)") })
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatalf("read %s", Variable) // without the error, which quotes the address
+	}
+	u.Path = "/" + name
+	return u.String()
+}
+
+// Exec runs one statement in the database at address, on a connection of its own.
+func Exec(t testing.TB, address, statement string) {
+	t.Helper()
+	// Not t.Context, which is done before cleanups.
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+func start() (cluster, error) {
+	if address := os.Getenv(Variable); address != "" {
+		return cluster{address: address}, nil
+	}
+	bin, err := programs()
+	if err != nil {
+		return cluster{}, err
+	}
+	// Between asking for a free port and using it somebody else may take it.
+	for attempt := 1; ; attempt++ {
+		c, err := startIn(bin)
+		if err == nil || attempt == 3 {
+			return c, err
+		}
+	}
+}
+
+// programs is the directory of the newest PostgreSQL. Debian keeps initdb out of
+// PATH.
+func programs() (string, error) {
+	if path, err := exec.LookPath("initdb"); err == nil {
+		return filepath.Dir(path), nil
+	}
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if err != nil || len(found) == 0 {
+		return "", fmt.Errorf("%s", instruction)
+	}
+	version := func(path string) (n int) {
+		fmt.Sscanf(strings.TrimPrefix(path, "/usr/lib/postgresql/"), "%d", &n)
+		return n
+	}
+	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) })), nil
+}
+
+func startIn(bin string) (cluster, error) {
+	dir, err := os.MkdirTemp("", "lockkeeper-postgres-")
+	if err != nil {
+		return cluster{}, err
+	}
+	port, err := freePort()
+	if err != nil {
+		return cluster{}, err
+	}
+	cmd := exec.Command("sh", "-c", script, "cluster.sh", bin, dir, fmt.Sprint(port))
+	life, err := cmd.StdinPipe() // the end of this process closes it, too
+	if err != nil {
+		return cluster{}, err
+	}
+	// A pipe of our own: with StdoutPipe, or a writer that is no file, the server
+	// would be waited for.
+	out, in, err := os.Pipe()
+	if err != nil {
+		return cluster{}, err
+	}
+	defer out.Close()
+	cmd.Stdout = in
+	if err := cmd.Start(); err != nil {
+		return cluster{}, fmt.Errorf("start PostgreSQL: %w", err)
+	}
+	in.Close()
+	reader := bufio.NewReader(out)
+	line, err := reader.ReadString('\n')
+	if line != "ready\n" {
+		rest, _ := io.ReadAll(reader)
+		return cluster{}, fmt.Errorf("start PostgreSQL from %s: %s%s (%v)", bin, line, rest, err)
+	}
+	return cluster{fmt.Sprintf("postgres://app@127.0.0.1:%d/postgres?sslmode=disable", port), life}, nil
+}
+
+func freePort() (int, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port, nil
+}
