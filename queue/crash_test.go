@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/riverqueue/river"
 
 	"github.com/lockkeeper/lockkeeper/store"
 )
@@ -31,42 +32,53 @@ func TestMain(m *testing.M) {
 
 // child tells on stdout that it has come to the point where it is to be killed,
 // and waits there.
-func child(ctx context.Context, mode, path string) error {
-	s, err := store.Open(ctx, path)
+func child(ctx context.Context, mode, location string) error {
+	s, err := store.Open(ctx, location)
 	if err != nil {
 		return err
 	}
 	forever := make(chan struct{})
-	q, err := New(ctx, s, func(context.Context, Job, Attempt) error {
+	var q *Queue
+	q, err = New(ctx, s, func(ctx context.Context, j Job, a Attempt) error {
 		fmt.Println("here")
-		<-forever
-		return nil
+		if mode != "freeze" {
+			<-forever
+		}
+		<-ctx.Done()
+		newest, err := q.Newest(context.WithoutCancel(ctx), j, a.Generation)
+		fmt.Printf("%v; newest %v, error %v\n", context.Cause(ctx), newest, err)
+		return nil // as a run does that does not know what happened to it
 	}, fast)
 	if err != nil {
 		return err
 	}
-	commented := pull(7)
-	commented.Comment = 11
-	if err := q.Put(ctx, commented); err != nil {
-		return err
-	}
-	switch mode {
-	case "put":
-		fmt.Println("here")
-	case "run":
-		if err := q.Start(ctx); err != nil {
+	if mode != "freeze" {
+		commented := pull(7)
+		commented.Comment = 11
+		if err := q.Put(ctx, commented); err != nil {
 			return err
 		}
+	}
+	if mode == "put" {
+		fmt.Println("here")
+	} else if err := q.Start(ctx); err != nil {
+		return err
 	}
 	<-forever
 	return nil
 }
 
-// killed runs a child until it is there and kills it (SIGKILL).
-func killed(t *testing.T, mode, path string) {
+// childProcess is a child with what it says.
+type childProcess struct {
+	*exec.Cmd
+	says *bufio.Reader
+}
+
+// spawn runs a child until it is there.
+func spawn(t *testing.T, mode, location string) childProcess {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+mode, childDB+"="+path)
+	cmd.Env = append(os.Environ(), childEnv+"="+mode, childDB+"="+location)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -75,21 +87,38 @@ func killed(t *testing.T, mode, path string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "here\n" {
-		t.Fatalf("the child said %q, %v", line, err)
+	c := childProcess{cmd, bufio.NewReader(out)}
+	c.wantSays(t, "here")
+	return c
+}
+
+func (c childProcess) wantSays(t *testing.T, want string) {
+	t.Helper()
+	if line, err := c.says.ReadString('\n'); line != want+"\n" {
+		t.Fatalf("the child said %q, %v; want %q", line, err, want)
 	}
-	if err := cmd.Process.Kill(); err != nil {
+}
+
+// kill ends it with SIGKILL.
+func (c childProcess) kill(t *testing.T) {
+	t.Helper()
+	if err := c.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	var exit *exec.ExitError
-	if err := cmd.Wait(); !errors.As(err, &exit) || exit.Exited() {
+	if err := c.Wait(); !errors.As(err, &exit) || exit.Exited() {
 		t.Fatalf("the child was not killed: %v", err)
 	}
 }
 
+func killed(t *testing.T, mode, location string) {
+	t.Helper()
+	spawn(t, mode, location).kill(t)
+}
+
 // What Put returned nil for is there, whatever happens the moment after.
-func TestKilledAfterPut(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "q.db")
+func testKilledAfterPut(t *testing.T, fresh func(testing.TB) string) {
+	path := fresh(t)
 	killed(t, "put", path)
 	r := newRecorder()
 	q := prepare(t, openStore(t, path), r.work, fast)
@@ -104,8 +133,8 @@ func TestKilledAfterPut(t *testing.T) {
 
 // A job that a dead process was running runs again at once, not when River would
 // take it for stuck.
-func TestKilledDuringRun(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "q.db")
+func testKilledDuringRun(t *testing.T, fresh func(testing.TB) string) {
+	path := fresh(t)
 	killed(t, "run", path)
 	r := newRecorder()
 	q := prepare(t, openStore(t, path), r.work, fast)
@@ -125,9 +154,9 @@ func TestKilledDuringRun(t *testing.T) {
 	wantStats(t, q, Stats{})
 }
 
-func TestStopDrains(t *testing.T) {
+func testStopDrains(t *testing.T, fresh func(testing.TB) string) {
 	r := newRecorder()
-	q := prepare(t, openStore(t, filepath.Join(t.TempDir(), "q.db")), r.work, fast)
+	q := prepare(t, openStore(t, fresh(t)), r.work, fast)
 	if err := q.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +174,7 @@ func TestStopDrains(t *testing.T) {
 }
 
 // What does not end in time is put back, and that is no failure of it.
-func TestStopPutsBack(t *testing.T) {
+func testStopPutsBack(t *testing.T, fresh func(testing.TB) string) {
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
 	for name, test := range map[string]struct {
@@ -158,7 +187,7 @@ func TestStopPutsBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			config := fast
 			config.DrainTimeout = test.drain
-			s := openStore(t, filepath.Join(t.TempDir(), "q.db"))
+			s := openStore(t, fresh(t))
 			r := newRecorder()
 			q := prepare(t, s, r.work, config)
 			if err := q.Start(t.Context()); err != nil {
@@ -180,8 +209,8 @@ func TestStopPutsBack(t *testing.T) {
 	}
 }
 
-func TestStopWithoutStart(t *testing.T) {
-	q := prepare(t, openStore(t, filepath.Join(t.TempDir(), "q.db")), newRecorder().work, fast)
+func testStopWithoutStart(t *testing.T, fresh func(testing.TB) string) {
+	q := prepare(t, openStore(t, fresh(t)), newRecorder().work, fast)
 	stop(t, q)
 	stop(t, q)
 	mustPut(t, q, pull(7))
@@ -189,7 +218,7 @@ func TestStopWithoutStart(t *testing.T) {
 }
 
 // Whatever happens to River's table, what is dirty runs.
-func TestSweepFindsWhatHasNoJob(t *testing.T) {
+func testSweepFindsWhatHasNoJob(t *testing.T, fresh func(testing.TB) string) {
 	for name, query := range map[string]string{
 		"gone":      `DELETE FROM river_job`,
 		"completed": `UPDATE river_job SET state = 'completed', finalized_at = CURRENT_TIMESTAMP`,
@@ -197,10 +226,10 @@ func TestSweepFindsWhatHasNoJob(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRecorder()
-			q := prepare(t, openStore(t, filepath.Join(t.TempDir(), "q.db")), r.work, fast)
+			q := prepare(t, openStore(t, fresh(t)), r.work, fast)
 			done := completions(t, q)
 			mustPut(t, q, pull(7))
-			if _, err := q.db.ExecContext(t.Context(), query); err != nil {
+			if _, err := q.store.DB().ExecContext(t.Context(), query); err != nil {
 				t.Fatal(err)
 			}
 			wantStats(t, q, Stats{})
@@ -221,18 +250,43 @@ func TestSweepFindsWhatHasNoJob(t *testing.T) {
 	}
 }
 
-// A run that River took for dead and that ends after all must not have the run
-// beside it, and what happened since, forgotten.
-func TestRunsBesideEachOther(t *testing.T) {
+// What River gives out a second time, because a run takes so long, waits until
+// that run has ended: there is one at a time.
+func testNeverBesideEachOther(t *testing.T, fresh func(testing.TB) string) {
 	r := newRecorder()
-	slow, fastEnd := make(chan error), make(chan error)
-	q := prepare(t, openStore(t, filepath.Join(t.TempDir(), "q.db")), func(_ context.Context, j Job, a Attempt) error {
+	q := prepare(t, openStore(t, fresh(t)), r.work, fast)
+	held, cancel := q.engine.Subscribe(river.EventKindJobSnoozed)
+	defer cancel()
+	startNow(t, q)
+	mustPut(t, q, pull(7))
+	receive(t, r.begun, "the slow run")
+	// What River's rescue does.
+	if _, err := q.store.DB().ExecContext(t.Context(), `UPDATE river_job SET state = 'available'`); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, held, "the job that is put off")
+	select {
+	case got := <-r.begun:
+		t.Errorf("a run beside the slow one: %+v", got)
+	default:
+	}
+	mustPut(t, q, pull(7))
+	r.end <- nil
+	if got := receive(t, r.begun, "the run after the slow one"); got.Attempt.Generation != 2 {
+		t.Errorf("generation %d, want 2", got.Attempt.Generation)
+	}
+	r.end <- nil
+}
+
+// A run that outlived its time and ends after all must not have the run that took
+// its place, and what happened since, forgotten.
+func testRunThatOutlivesItsTime(t *testing.T, fresh func(testing.TB) string) {
+	r := newRecorder()
+	ends := map[int64]chan error{1: make(chan error), 2: make(chan error)}
+	q := prepare(t, openStore(t, fresh(t)), func(_ context.Context, j Job, a Attempt) error {
 		r.begun <- seen{j, a}
-		switch a.Generation {
-		case 1:
-			return <-slow
-		case 2:
-			return <-fastEnd
+		if end := ends[a.Generation]; end != nil {
+			return <-end
 		}
 		return nil
 	}, fast)
@@ -240,40 +294,56 @@ func TestRunsBesideEachOther(t *testing.T) {
 	startNow(t, q)
 	mustPut(t, q, pull(7))
 	receive(t, r.begun, "the slow run")
-	// What River's rescue does.
-	if _, err := q.db.ExecContext(t.Context(), `UPDATE river_job SET state = 'available'`); err != nil {
-		t.Fatal(err)
+	wantNewest(t, q, 1, true)
+	for _, query := range []string{`UPDATE dirty SET begun_at = 0`, `UPDATE river_job SET state = 'available'`} {
+		if _, err := q.store.DB().ExecContext(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if got := receive(t, r.begun, "the run beside it"); got.Attempt.Generation != 2 {
 		t.Errorf("generation %d, want 2", got.Attempt.Generation)
 	}
-	slow <- nil // completes the job, for it began after every event
-	receive(t, done, "the end of the job")
+	wantNewest(t, q, 1, false)
+	wantNewest(t, q, 2, true)
+	overtaken, cancel := q.engine.Subscribe(river.EventKindJobSnoozed)
+	defer cancel()
+	ends[1] <- nil
+	receive(t, overtaken, "the end of the slow run")
+	wantNewest(t, q, 2, true)
 	mustPut(t, q, pull(7))
+	ends[2] <- nil
 	if got := receive(t, r.begun, "the run of the newest event"); got.Attempt.Generation != 3 {
 		t.Errorf("generation %d, want 3", got.Attempt.Generation)
 	}
-	fastEnd <- nil
-	receive(t, done, "the end of the second job")
-	if err := q.sweep(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	receive(t, done, "the end of the job")
 	wantStats(t, q, Stats{})
 }
 
-func BenchmarkPut(b *testing.B) {
-	q := prepare(b, openStore(b, filepath.Join(b.TempDir(), "q.db")), newRecorder().work, fast)
-	for i := 0; b.Loop(); i++ {
-		mustPut(b, q, pull(i+1))
+func wantNewest(t testing.TB, q *Queue, generation int64, want bool) {
+	t.Helper()
+	got, err := q.Newest(t.Context(), pull(7), generation)
+	if err != nil || got != want {
+		t.Errorf("generation %d is the newest: %v, %v; want %v", generation, got, err, want)
 	}
+}
+
+func BenchmarkPut(b *testing.B) {
+	onEach(b, func(b *testing.B, location string) {
+		q := prepare(b, openStore(b, location), newRecorder().work, fast)
+		for i := 0; b.Loop(); i++ {
+			mustPut(b, q, pull(i+1))
+		}
+	})
 }
 
 // From Put to the run, with nothing else to do.
 func BenchmarkPutToRun(b *testing.B) {
-	begun := make(chan struct{})
-	q := start(b, func(context.Context, Job, Attempt) error { begun <- struct{}{}; return nil }, fast)
-	for i := 0; b.Loop(); i++ {
-		mustPut(b, q, pull(i+1))
-		<-begun
-	}
+	onEach(b, func(b *testing.B, location string) {
+		begun := make(chan struct{})
+		q := start(b, location, func(context.Context, Job, Attempt) error { begun <- struct{}{}; return nil }, fast)
+		for i := 0; b.Loop(); i++ {
+			mustPut(b, q, pull(i+1))
+			<-begun
+		}
+	})
 }

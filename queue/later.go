@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
+	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/store"
 )
 
 // later is a job that makes something dirty at its time.
@@ -33,23 +35,59 @@ func (q *Queue) PutLater(ctx context.Context, j Job, at time.Time) error {
 	if err != nil {
 		return fmt.Errorf("queue job for later: %w", err)
 	}
-	_, err = q.client.Insert(ctx, later{Key: key}, &river.InsertOpts{
-		ScheduledAt: at, Priority: byNobody,
-		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
-			rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable,
-			rivertype.JobStateRunning, rivertype.JobStateScheduled,
-		}},
-	})
-	if err != nil {
+	if err := q.engine.later(ctx, key, at); err != nil {
 		return fmt.Errorf("queue %s for later: %w", key, err)
 	}
 	return nil
 }
 
+func (e *engine) later(ctx context.Context, key string, at time.Time) error {
+	_, err := e.Insert(ctx, later{Key: key}, &river.InsertOpts{
+		ScheduledAt: at, Priority: byNobody, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: undone},
+	})
+	return err
+}
+
+// CopyLater copies what was put for later from the queue of one store to that of
+// another, and says how much it was. The rest of a queue needs no copy: see
+// store.Copy.
+func CopyLater(ctx context.Context, from, to *store.Store) (int, error) {
+	quiet := func() *river.Config { return &river.Config{Logger: riverLogger(zerolog.Nop())} }
+	source, err := newEngine(ctx, from, quiet())
+	if err != nil {
+		return 0, fmt.Errorf("copy the queue: read: %w", err)
+	}
+	target, err := newEngine(ctx, to, quiet())
+	if err != nil {
+		return 0, fmt.Errorf("copy the queue: write: %w", err)
+	}
+	copied := 0
+	for page := river.NewJobListParams().Kinds(later{}.Kind()).States(undone...).First(1000); ; {
+		list, err := source.JobList(ctx, page)
+		if err != nil {
+			return copied, fmt.Errorf("copy the queue: read: %w", err)
+		}
+		for _, job := range list.Jobs {
+			var l later
+			if err := json.Unmarshal(job.EncodedArgs, &l); err != nil {
+				return copied, fmt.Errorf("copy the queue: read job %d: %w", job.ID, err)
+			}
+			if err := target.later(ctx, l.Key, job.ScheduledAt); err != nil {
+				return copied, fmt.Errorf("copy the queue: write %s: %w", l.Key, err)
+			}
+			copied++
+		}
+		if list.LastCursor == nil {
+			return copied, nil
+		}
+		page = page.After(list.LastCursor)
+	}
+}
+
 // Work puts the job that the newest event described.
 func (w *laterWorker) Work(ctx context.Context, job *river.Job[later]) error {
 	var data string
-	err := w.queue.db.QueryRowContext(ctx, `SELECT job FROM dirty WHERE key = $1`, job.Args.Key).Scan(&data)
+	err := w.queue.store.DB().QueryRowContext(ctx, `SELECT job FROM dirty WHERE key = $1`, job.Args.Key).Scan(&data)
 	if errors.Is(err, sql.ErrNoRows) {
 		return river.JobCancel(fmt.Errorf("nothing is known about %s", job.Args.Key))
 	}

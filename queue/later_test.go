@@ -2,24 +2,19 @@ package queue
 
 import (
 	"context"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/store"
+	"github.com/lockkeeper/lockkeeper/store/storetest/pgtest"
 )
 
-// TestLaterHoldsUpNothing: something that is due in an hour is worked at once
+// testLaterHoldsUpNothing: something that is due in an hour is worked at once
 // when an event comes, and something due now is worked without one.
-func TestLaterHoldsUpNothing(t *testing.T) {
-	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "x.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+func testLaterHoldsUpNothing(t *testing.T, fresh func(testing.TB) string) {
+	s := openStore(t, fresh(t))
 	runs := make(chan Job, 10)
-	var q *Queue
-	q, err = New(t.Context(), s, func(ctx context.Context, j Job, _ Attempt) error {
+	q, err := New(t.Context(), s, func(ctx context.Context, j Job, _ Attempt) error {
 		runs <- j
 		return nil
 	}, Config{})
@@ -65,4 +60,37 @@ func TestLaterHoldsUpNothing(t *testing.T) {
 	if j := next(); j.Pull != 2 || !j.Background || j.Installation != 7 {
 		t.Errorf("ran %+v, want pull request 2 in the background", j)
 	}
+}
+
+// What is due later is due in the queue's new place as well.
+func TestCopyLater(t *testing.T) {
+	from, to := openStore(t, newSQLite(t)), openStore(t, pgtest.New(t))
+	r := newRecorder()
+	q := prepare(t, from, r.work, fast)
+	mustPut(t, q, pull(7), pull(8))
+	at := time.Now().Add(time.Hour).Truncate(time.Millisecond)
+	if err := q.PutLater(t.Context(), pull(7), at); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // again does no harm
+		if n, err := CopyLater(t.Context(), from, to); err != nil || n != 1 {
+			t.Errorf("copied %d, %v; want 1", n, err)
+		}
+	}
+	var key string
+	var got time.Time
+	if err := to.DB().QueryRowContext(t.Context(), `SELECT args ->> 'key', scheduled_at FROM river_job`).Scan(&key, &got); err != nil || key != "pull:1:7" || !got.Equal(at) {
+		t.Errorf("%s at %s, %v; want pull:1:7 at %s", key, got, err, at)
+	}
+	// What is dirty moves with the store, and is worked where it came to.
+	if _, err := store.Copy(t.Context(), from, to); err != nil {
+		t.Fatal(err)
+	}
+	startNow(t, prepare(t, to, r.work, fast))
+	got7, got8 := receive(t, r.begun, "the first job"), receive(t, r.begun, "the second job")
+	if got7.Job.Pull+got8.Job.Pull != 15 {
+		t.Errorf("ran %+v and %+v", got7, got8)
+	}
+	r.end <- nil
+	r.end <- nil
 }

@@ -5,20 +5,24 @@
 //
 // It promises that for each Put that returned without error, a run which began
 // after it ends without error, whatever dies in between; that many events about
-// one thing need few runs, one at a time but for a run that outlives its time;
-// and that each run has a larger generation than all runs about the same thing
-// before it.
+// one thing need few runs, one at a time in all processes but for a run that
+// outlives its time; and that each run has a larger generation than all runs about
+// the same thing before it.
 //
 // River is the engine, and this package its only importer. Its unique jobs must
 // count the running ones, so an event that arrives during a run would be dropped
 // as a duplicate. Therefore events are counted in a table of our own: a run
 // notes the count when it begins, and its job is complete only if, in the same
 // transaction, the count is still that one. Otherwise it runs again.
+//
+// Several processes may share a PostgreSQL database. Each says every two seconds
+// that it lives. Ten seconds after it fell silent its jobs belong to others, and
+// should it wake, the contexts of its runs end, what they say of their jobs counts
+// for nothing, and Newest tells them so before they write anything.
 package queue
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,8 +31,6 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riversqlite"
-	"github.com/riverqueue/river/rivermigrate"
 	"github.com/riverqueue/river/rivertype"
 	"github.com/rs/zerolog"
 
@@ -98,6 +100,9 @@ type Config struct {
 	// RetryFirst and RetryMost are the first and the longest wait after a failure;
 	// each is up to a quarter longer by chance. Defaults: 1 second, 60 seconds.
 	RetryFirst, RetryMost time.Duration
+	// Beat is how often this process tells the others on the database that it lives.
+	// After five beats without, its jobs belong to others. Default: 2 seconds.
+	Beat time.Duration
 }
 
 const (
@@ -116,15 +121,18 @@ const (
 // Queue is River with our count of events beside it. All methods may be used at
 // the same time.
 type Queue struct {
-	db     *sql.DB
-	client *river.Client[*sql.Tx]
-	work   Work
-	config Config
-	log    zerolog.Logger
+	store   *store.Store
+	engine  *engine
+	process *process
+	work    Work
+	config  Config
+	log     zerolog.Logger
 
 	stopOnce sync.Once
 	stopped  chan struct{} // closed once Stop was called
 	sweeper  sync.WaitGroup
+	quiet    context.CancelFunc // ends the beats, after the last job; nil before Start
+	beats    sync.WaitGroup
 }
 
 // New prepares the queue in the database of s, where it makes River's tables. No
@@ -132,24 +140,17 @@ type Queue struct {
 // at a time may have a queue on the database.
 func New(ctx context.Context, s *store.Store, work Work, config Config) (*Queue, error) {
 	config = config.withDefaults()
-	q := &Queue{db: s.DB(), work: work, config: config, log: *zerolog.Ctx(ctx), stopped: make(chan struct{})}
-	driver := riversqlite.New(q.db)
-	logger := riverLogger(q.log)
-	migrator, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: logger})
-	if err != nil {
-		return nil, fmt.Errorf("prepare queue: %w", err)
-	}
-	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
-		return nil, fmt.Errorf("prepare queue: migrate: %w", err)
-	}
+	q := &Queue{store: s, process: newProcess(), work: work, config: config, log: *zerolog.Ctx(ctx), stopped: make(chan struct{})}
 	workers := river.NewWorkers()
 	if err := errors.Join(river.AddWorkerSafely(workers, &worker{queue: q}), river.AddWorkerSafely(workers, &laterWorker{queue: q})); err != nil {
 		return nil, fmt.Errorf("prepare queue: %w", err)
 	}
-	q.client, err = river.NewClient(driver, &river.Config{
+	var err error
+	q.engine, err = newEngine(ctx, s, &river.Config{
+		ID:                          q.process.id,
 		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: config.MaxWorkers}},
 		Workers:                     workers,
-		Logger:                      logger,
+		Logger:                      riverLogger(q.log),
 		FetchCooldown:               fetchCooldown,
 		FetchPollInterval:           fetchPoll,
 		JobTimeout:                  config.JobTimeout,
@@ -178,6 +179,7 @@ func (c Config) withDefaults() Config {
 	orElse(&c.DrainTimeout, 20*time.Second)
 	orElse(&c.RetryFirst, time.Second)
 	orElse(&c.RetryMost, 60*time.Second)
+	orElse(&c.Beat, 2*time.Second)
 	return c
 }
 
@@ -188,34 +190,26 @@ func (q *Queue) Put(ctx context.Context, j Job) error {
 	if err != nil {
 		return fmt.Errorf("queue job: %w", err)
 	}
-	tx, err := q.db.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("queue %s: %w", key, err)
-	}
-	defer tx.Rollback() // does nothing after Commit
-	if err := q.putTx(ctx, tx, key, j); err != nil {
-		return fmt.Errorf("queue %s: %w", key, err)
-	}
-	if err := tx.Commit(); err != nil {
+	if err := q.engine.inTx(ctx, func(t tx) error { return q.putTx(ctx, t, key, j) }); err != nil {
 		return fmt.Errorf("queue %s: %w", key, err)
 	}
 	return nil
 }
 
-func (q *Queue) putTx(ctx context.Context, tx *sql.Tx, key string, j Job) error {
+func (q *Queue) putTx(ctx context.Context, t tx, key string, j Job) error {
 	data, err := json.Marshal(j)
 	if err != nil {
 		return err
 	}
 	var event int64
-	if err := tx.QueryRowContext(ctx, `
+	if err := t.row(ctx, []any{&event}, `
 		INSERT INTO dirty (key, events, job) VALUES ($1, 1, $2)
 		ON CONFLICT (key) DO UPDATE SET events = dirty.events + 1, job = excluded.job
-		RETURNING events`, key, string(data)).Scan(&event); err != nil {
+		RETURNING events`, key, string(data)); err != nil {
 		return err
 	}
 	if j.Comment != 0 {
-		if _, err := tx.ExecContext(ctx, `
+		if err := t.exec(ctx, `
 			INSERT INTO dirty_comments (key, comment_id, event) VALUES ($1, $2, $3)
 			ON CONFLICT (key, comment_id) DO NOTHING`, key, j.Comment, event); err != nil {
 			return err
@@ -225,17 +219,20 @@ func (q *Queue) putTx(ctx context.Context, tx *sql.Tx, key string, j Job) error 
 	if j.Background {
 		priority = byNobody
 	}
-	return q.insertTx(ctx, tx, key, priority)
+	return q.insertTx(ctx, t, key, priority)
+}
+
+// undone are the states of a job that is left to do, the running ones included:
+// of those there is one for each key at most.
+var undone = []rivertype.JobState{
+	rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable,
+	rivertype.JobStateRunning, rivertype.JobStateScheduled,
 }
 
 // insertTx sees to it that a job for key exists, of at least that priority.
-func (q *Queue) insertTx(ctx context.Context, tx *sql.Tx, key string, priority int) error {
-	inserted, err := q.client.InsertTx(ctx, tx, args{Key: key}, &river.InsertOpts{
-		Priority: priority,
-		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
-			rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable,
-			rivertype.JobStateRunning, rivertype.JobStateScheduled,
-		}},
+func (q *Queue) insertTx(ctx context.Context, t tx, key string, priority int) error {
+	inserted, err := t.insert(ctx, args{Key: key}, &river.InsertOpts{
+		Priority: priority, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: undone},
 	})
 	if err != nil {
 		return err
@@ -245,13 +242,13 @@ func (q *Queue) insertTx(ctx context.Context, tx *sql.Tx, key string, priority i
 	}
 	if waits := inserted.Job.State; priority == byPeople && (waits == rivertype.JobStateScheduled || waits == rivertype.JobStateRetryable) {
 		// News end a wait: what was retried for may be settled by them.
-		if _, err := q.client.JobRetryTx(ctx, tx, inserted.Job.ID); err != nil {
+		if err := t.retry(ctx, inserted.Job.ID); err != nil {
 			return err
 		}
 	}
 	if inserted.Job.Priority > priority {
 		// Somebody waits now for what was queued in the background.
-		_, err = tx.ExecContext(ctx, `UPDATE river_job SET priority = $1 WHERE id = $2`, priority, inserted.Job.ID)
+		err = t.exec(ctx, `UPDATE river_job SET priority = $1 WHERE id = $2`, priority, inserted.Job.ID)
 	}
 	return err
 }
@@ -281,43 +278,60 @@ func (j Job) key() (string, error) {
 	return key, nil
 }
 
-// Start begins to run jobs. Those that a dead process was running go first: with
-// one process on the database nobody else can be at them. Only Stop ends it; the
-// end of ctx does not.
+// Start begins to run jobs. With SQLite those that a dead process was running go
+// first, since nobody else can be at them; with PostgreSQL they follow when that
+// process has been silent for long enough. Only Stop ends it; the end of ctx does
+// not.
 func (q *Queue) Start(ctx context.Context) error {
-	result, err := q.db.ExecContext(ctx, `UPDATE river_job SET state = 'available' WHERE state = 'running'`)
-	if err != nil {
-		return fmt.Errorf("start queue: put back interrupted jobs: %w", err)
+	if err := q.register(ctx); err != nil {
+		return fmt.Errorf("start queue: make this process known: %w", err)
 	}
-	if rows, err := result.RowsAffected(); err == nil && rows > 0 {
-		q.log.Info().Int64("jobs", rows).Msg("put back jobs that were interrupted")
+	if err := q.engine.inTx(ctx, func(t tx) error { return q.takeOver(ctx, t) }); err != nil {
+		return fmt.Errorf("start queue: put back interrupted jobs: %w", err)
 	}
 	if err := q.sweep(ctx); err != nil {
 		return fmt.Errorf("start queue: %w", err)
 	}
-	if err := q.client.Start(context.WithoutCancel(ctx)); err != nil {
+	if err := q.engine.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("start queue: %w", err)
 	}
 	q.sweeper.Go(func() { q.sweepUntilStopped(context.WithoutCancel(ctx)) })
+	beating, quiet := context.WithCancel(context.WithoutCancel(ctx))
+	q.quiet = quiet
+	if q.engine.shared {
+		q.beats.Go(func() { q.beatUntilStopped(beating) })
+	}
 	return nil
 }
 
 // Stop starts no more jobs and waits for those that run. After
 // Config.DrainTimeout, or once ctx is done, their contexts end and the jobs are
 // put back. It returns an error if some do not heed that either; they run again
-// after the next Start. A stopped queue still takes jobs, but is not started
-// again.
+// after the next Start, or in another process. A stopped queue still takes jobs,
+// but is not started again.
 func (q *Queue) Stop(ctx context.Context) error {
 	q.stopOnce.Do(func() { close(q.stopped) })
 	q.sweeper.Wait()
-	err := q.client.Stop(ctx)
-	if err == nil {
+	err := q.stopEngine(ctx)
+	if q.quiet != nil {
+		q.quiet()
+		q.beats.Wait()
+		q.quiet = nil
+		if err == nil {
+			q.unregister(context.WithoutCancel(ctx))
+		}
+	}
+	return err
+}
+
+func (q *Queue) stopEngine(ctx context.Context) error {
+	if err := q.engine.Stop(ctx); err == nil {
 		return nil
 	}
 	const grace = 5 * time.Second
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
-	if err := q.client.StopAndCancel(last); err != nil {
+	if err := q.engine.StopAndCancel(last); err != nil {
 		return fmt.Errorf("stop queue: jobs still run %s after their contexts ended: %w", grace, err)
 	}
 	return nil
@@ -333,7 +347,7 @@ type Stats struct {
 // Stats counts jobs now.
 func (q *Queue) Stats(ctx context.Context) (Stats, error) {
 	var s Stats
-	err := q.db.QueryRowContext(ctx, `SELECT
+	err := q.store.DB().QueryRowContext(ctx, `SELECT
 		(SELECT COUNT(*) FROM river_job WHERE kind = $1 AND state IN ('available', 'pending', 'retryable', 'scheduled')),
 		(SELECT COUNT(*) FROM river_job WHERE kind = $1 AND state = 'running'),
 		(SELECT COUNT(*) FROM dirty WHERE failures > 0)`, args{}.Kind()).Scan(&s.Waiting, &s.Running, &s.Failing)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -21,11 +20,11 @@ import (
 const patience = 30 * time.Second
 
 // fast is a Config whose waits do not hold up tests.
-var fast = Config{RetryFirst: time.Millisecond, RetryMost: 4 * time.Millisecond}
+var fast = Config{RetryFirst: time.Millisecond, RetryMost: 4 * time.Millisecond, Beat: 500 * time.Millisecond}
 
-func openStore(t testing.TB, path string) *store.Store {
+func openStore(t testing.TB, location string) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), path)
+	s, err := store.Open(t.Context(), location)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,10 +36,10 @@ func openStore(t testing.TB, path string) *store.Store {
 	return s
 }
 
-// start is a queue at work until the test ends, on a database of its own.
-func start(t testing.TB, work Work, config Config) *Queue {
+// start is a queue at work until the test ends.
+func start(t testing.TB, location string, work Work, config Config) *Queue {
 	t.Helper()
-	q := prepare(t, openStore(t, filepath.Join(t.TempDir(), "q.db")), work, config)
+	q := prepare(t, openStore(t, location), work, config)
 	startNow(t, q)
 	return q
 }
@@ -97,7 +96,7 @@ func receive[T any](t testing.TB, c <-chan T, what string) T {
 // completions tells of every job that is complete.
 func completions(t testing.TB, q *Queue) <-chan *river.Event {
 	t.Helper()
-	events, cancel := q.client.Subscribe(river.EventKindJobCompleted)
+	events, cancel := q.engine.Subscribe(river.EventKindJobCompleted)
 	t.Cleanup(cancel)
 	return events
 }
@@ -144,9 +143,9 @@ func (r *recorder) work(ctx context.Context, j Job, a Attempt) error {
 	}
 }
 
-func TestJobArrivesWhole(t *testing.T) {
+func testJobArrivesWhole(t *testing.T, fresh func(testing.TB) string) {
 	r := newRecorder()
-	q := start(t, r.work, fast)
+	q := start(t, fresh(t), r.work, fast)
 	for _, want := range []Job{
 		pull(7),
 		{Kind: Branch, Installation: 5, RepoID: 1, Owner: "alice", Repo: "a", Ref: "main", Background: true},
@@ -161,8 +160,8 @@ func TestJobArrivesWhole(t *testing.T) {
 	}
 }
 
-func TestBadJobs(t *testing.T) {
-	q := prepare(t, openStore(t, filepath.Join(t.TempDir(), "q.db")), newRecorder().work, fast)
+func testBadJobs(t *testing.T, fresh func(testing.TB) string) {
+	q := prepare(t, openStore(t, fresh(t)), newRecorder().work, fast)
 	for _, j := range []Job{
 		{}, {Kind: Pull, Pull: 1}, {Kind: Pull, RepoID: 1}, {Kind: Branch, RepoID: 1}, {Kind: MergeGroup, RepoID: 1},
 		{Kind: "tea", RepoID: 1, Pull: 1}, {Kind: Branch, RepoID: 1, Ref: strings.Repeat("x", 1000)},
@@ -175,9 +174,9 @@ func TestBadJobs(t *testing.T) {
 	wantStats(t, q, Stats{})
 }
 
-func TestBurstCoalesces(t *testing.T) {
+func testBurstCoalesces(t *testing.T, fresh func(testing.TB) string) {
 	r := newRecorder()
-	q := start(t, r.work, fast)
+	q := start(t, fresh(t), r.work, fast)
 	done := completions(t, q)
 	mustPut(t, q, pull(7))
 	first := receive(t, r.begun, "the first run")
@@ -197,9 +196,9 @@ func TestBurstCoalesces(t *testing.T) {
 	wantStats(t, q, Stats{})
 }
 
-func TestBurstBeforeStart(t *testing.T) {
+func testBurstBeforeStart(t *testing.T, fresh func(testing.TB) string) {
 	r := newRecorder()
-	q := prepare(t, openStore(t, filepath.Join(t.TempDir(), "q.db")), r.work, fast)
+	q := prepare(t, openStore(t, fresh(t)), r.work, fast)
 	done := completions(t, q)
 	for i := range 300 {
 		j := pull(7)
@@ -219,9 +218,9 @@ func TestBurstBeforeStart(t *testing.T) {
 
 // The trap: River alone would drop the second event as a duplicate of the job
 // that runs.
-func TestEventDuringRun(t *testing.T) {
+func testEventDuringRun(t *testing.T, fresh func(testing.TB) string) {
 	r := newRecorder()
-	q := start(t, r.work, fast)
+	q := start(t, fresh(t), r.work, fast)
 	done := completions(t, q)
 	mustPut(t, q, pull(7))
 	receive(t, r.begun, "the first run")
@@ -245,9 +244,9 @@ func TestEventDuringRun(t *testing.T) {
 	r.end <- nil
 }
 
-func TestDifferentThingsRunTogether(t *testing.T) {
+func testDifferentThingsRunTogether(t *testing.T, fresh func(testing.TB) string) {
 	r := newRecorder()
-	q := start(t, r.work, Config{MaxWorkers: 3})
+	q := start(t, fresh(t), r.work, Config{MaxWorkers: 3})
 	other := pull(7)
 	other.RepoID = 2
 	mustPut(t, q, pull(7), pull(8), other)
@@ -259,9 +258,9 @@ func TestDifferentThingsRunTogether(t *testing.T) {
 	}
 }
 
-func TestRetry(t *testing.T) {
+func testRetry(t *testing.T, fresh func(testing.TB) string) {
 	r := newRecorder()
-	q := start(t, r.work, fast)
+	q := start(t, fresh(t), r.work, fast)
 	done := completions(t, q)
 	mustPut(t, q, pull(7))
 	for number := 1; number <= 4; number++ {
@@ -284,9 +283,9 @@ func TestRetry(t *testing.T) {
 	r.end <- nil
 }
 
-func TestPanicIsRetried(t *testing.T) {
+func testPanicIsRetried(t *testing.T, fresh func(testing.TB) string) {
 	runs := make(chan Attempt)
-	q := start(t, func(_ context.Context, _ Job, a Attempt) error {
+	q := start(t, fresh(t), func(_ context.Context, _ Job, a Attempt) error {
 		runs <- a
 		if a.Number == 1 {
 			panic(errors.New("oh"))
@@ -302,11 +301,11 @@ func TestPanicIsRetried(t *testing.T) {
 	receive(t, done, "the end of the job")
 }
 
-func TestTimeoutIsRetried(t *testing.T) {
+func testTimeoutIsRetried(t *testing.T, fresh func(testing.TB) string) {
 	config := fast
 	config.JobTimeout = 20 * time.Millisecond
 	runs := make(chan Attempt)
-	q := start(t, func(ctx context.Context, _ Job, a Attempt) error {
+	q := start(t, fresh(t), func(ctx context.Context, _ Job, a Attempt) error {
 		runs <- a
 		if a.Number == 1 {
 			<-ctx.Done()
@@ -322,10 +321,10 @@ func TestTimeoutIsRetried(t *testing.T) {
 }
 
 // A run that ends well counts, though its time was over.
-func TestEndAtTimeoutCounts(t *testing.T) {
+func testEndAtTimeoutCounts(t *testing.T, fresh func(testing.TB) string) {
 	config := fast
 	config.JobTimeout = 20 * time.Millisecond
-	q := start(t, func(ctx context.Context, _ Job, _ Attempt) error {
+	q := start(t, fresh(t), func(ctx context.Context, _ Job, _ Attempt) error {
 		<-ctx.Done()
 		return nil
 	}, config)
@@ -357,9 +356,9 @@ func TestRetryAt(t *testing.T) {
 	}
 }
 
-func TestRetryAtIsHonoured(t *testing.T) {
+func testRetryAtIsHonoured(t *testing.T, fresh func(testing.TB) string) {
 	r := newRecorder()
-	q := start(t, r.work, fast)
+	q := start(t, fresh(t), r.work, fast)
 	mustPut(t, q, pull(7))
 	receive(t, r.begun, "the first run")
 	at := time.Now().Add(700 * time.Millisecond)
@@ -389,9 +388,9 @@ func TestWait(t *testing.T) {
 
 // Comments reach a run one by one, however events coalesce, and again if it
 // fails.
-func TestComments(t *testing.T) {
+func testComments(t *testing.T, fresh func(testing.TB) string) {
 	r := newRecorder()
-	q := start(t, r.work, fast)
+	q := start(t, fresh(t), r.work, fast)
 	done := completions(t, q)
 	comment := func(id int64) Job { j := pull(7); j.Comment = id; return j }
 	mustPut(t, q, pull(7))
@@ -419,10 +418,10 @@ func TestComments(t *testing.T) {
 	r.end <- nil
 }
 
-func TestPeopleFirst(t *testing.T) {
+func testPeopleFirst(t *testing.T, fresh func(testing.TB) string) {
 	var order []int
 	var mu sync.Mutex
-	q := prepare(t, openStore(t, filepath.Join(t.TempDir(), "q.db")), func(_ context.Context, j Job, _ Attempt) error {
+	q := prepare(t, openStore(t, fresh(t)), func(_ context.Context, j Job, _ Attempt) error {
 		mu.Lock()
 		defer mu.Unlock()
 		order = append(order, j.Pull)
@@ -445,11 +444,11 @@ func TestPeopleFirst(t *testing.T) {
 }
 
 // Nothing is lost, and generations only grow, when all happens at once.
-func TestEverythingAtOnce(t *testing.T) {
+func testEverythingAtOnce(t *testing.T, fresh func(testing.TB) string) {
 	const things, events = 5, 40
 	var mu sync.Mutex
 	put, saw, generation := map[int]int{}, map[int]int{}, map[int]int64{}
-	q := start(t, func(_ context.Context, j Job, a Attempt) error {
+	q := start(t, fresh(t), func(_ context.Context, j Job, a Attempt) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if a.Generation <= generation[j.Pull] {

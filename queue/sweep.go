@@ -13,47 +13,47 @@ const sweepEvery = time.Minute
 // as done under the run that took its place, and whatever else may happen to
 // River's table, the table dirty knows what is left to do.
 func (q *Queue) sweep(ctx context.Context) error {
-	tx, err := q.db.BeginTx(ctx, nil)
+	err := q.engine.inTx(ctx, func(t tx) error {
+		var keys []string
+		err := t.rows(ctx, func(scan func(...any) error) error {
+			var key string
+			err := scan(&key)
+			keys = append(keys, key)
+			return err
+		}, `SELECT key FROM dirty WHERE events > done AND key NOT IN (
+				SELECT args ->> 'key' FROM river_job
+				WHERE kind = $1 AND state IN ('available', 'pending', 'retryable', 'running', 'scheduled'))
+			ORDER BY key`, args{}.Kind())
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			if err := q.insertTx(ctx, t, key, byNobody); err != nil {
+				return fmt.Errorf("make the missing job for %s: %w", key, err)
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("look for jobs that are missing: %w", err)
-	}
-	defer tx.Rollback() // does nothing after Commit
-	rows, err := tx.QueryContext(ctx, `SELECT key FROM dirty WHERE events > done ORDER BY key`)
-	if err != nil {
-		return fmt.Errorf("look for jobs that are missing: %w", err)
-	}
-	defer rows.Close()
-	var keys []string
-	for rows.Next() {
-		var key string
-		if err := rows.Scan(&key); err != nil {
-			return fmt.Errorf("look for jobs that are missing: %w", err)
-		}
-		keys = append(keys, key)
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("look for jobs that are missing: %w", err)
-	}
-	for _, key := range keys {
-		if err := q.insertTx(ctx, tx, key, byNobody); err != nil {
-			return fmt.Errorf("make the missing job for %s: %w", key, err)
-		}
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("make the jobs that are missing: %w", err)
 	}
 	return nil
 }
 
+// sweepUntilStopped has one process of all sweep every minute.
 func (q *Queue) sweepUntilStopped(ctx context.Context) {
-	ticker := time.NewTicker(sweepEvery)
+	ticker := time.NewTicker(sweepEvery / 4)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-q.stopped:
 			return
 		case <-ticker.C:
-			if err := q.sweep(ctx); err != nil {
+			mine, err := q.store.Turn(ctx, "sweep the queue", sweepEvery)
+			if err == nil && mine {
+				err = q.sweep(ctx)
+			}
+			if err != nil {
 				q.log.Error().Err(err).Msg("sweep the queue")
 			}
 		}
