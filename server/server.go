@@ -146,7 +146,7 @@ func (s *Server) work(ctx context.Context, job queue.Job, attempt queue.Attempt)
 		log.Error().Msg("dropped a job of an unknown kind")
 		return nil
 	}
-	return outcome(ctx, err, attempt)
+	return outcome(ctx, w.settle(ctx, err), attempt)
 }
 
 // patient is how often something that GitHub does not know is asked for again:

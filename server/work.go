@@ -29,6 +29,7 @@ type worker struct {
 	repo       github.Repo
 	job        queue.Job
 	generation int64
+	wrote      bool // something that others see; see settle
 }
 
 // subject is what one scan judges: a pull request's head, or a merge group's.
@@ -242,6 +243,9 @@ func (w *worker) startCheck(ctx context.Context, s subject, before store.Scan) (
 	if before.CheckID != 0 && before.Head == s.head && before.BaseRef == s.baseRef {
 		return 0, nil
 	}
+	if err := w.mayWrite(ctx); err != nil {
+		return 0, err
+	}
 	return w.client.StartCheck(ctx, w.repo, github.Check{Name: checkName(s.baseRef), Head: s.head, ExternalID: w.externalID(s)})
 }
 
@@ -249,6 +253,9 @@ func (w *worker) startCheck(ctx context.Context, s subject, before store.Scan) (
 // run of the scan before is written to again as long as the findings are the same:
 // GitHub adds annotations and never takes one away.
 func (w *worker) finishCheck(ctx context.Context, s subject, check int64, before store.Scan, out github.Check, same bool) (int64, error) {
+	if err := w.mayWrite(ctx); err != nil {
+		return 0, err
+	}
 	switch {
 	case check == 0 && same:
 		check, out.Annotations = before.CheckID, nil
@@ -366,6 +373,9 @@ func (w *worker) comment(ctx context.Context, s subject, record store.Scan, r *r
 	record.At = w.cfg.Now() // what was found is shown from here on
 	if digest == record.CommentDigest || silent {
 		return w.cfg.Store.PutScan(ctx, record)
+	}
+	if err := w.mayWrite(ctx); err != nil {
+		return err
 	}
 	if record.CommentID == 0 { // a store that was lost must not lead to a second comment
 		id, _, err := w.client.FindComment(ctx, w.repo, s.pull.Number, report.Marker)

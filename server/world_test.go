@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -95,6 +96,8 @@ type world struct {
 	hook     string // the server's address
 	log      *lockedBuffer
 	branches int // opened so far: topic-1, topic-2, ...
+	// onRequest is called before GitHub answers a request.
+	onRequest atomic.Pointer[func(*http.Request)]
 }
 
 // lockedBuffer keeps what is logged.
@@ -126,7 +129,12 @@ func newWorld(t *testing.T, policy string) *world {
 	var err error
 	w.github, err = githubtest.New(githubtest.Config{})
 	must(t, err)
-	front := httptest.NewServer(w.github)
+	front := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		if f := w.onRequest.Load(); f != nil {
+			(*f)(r)
+		}
+		w.github.ServeHTTP(out, r)
+	}))
 	t.Cleanup(func() { w.github.Close(); front.Close() })
 	w.github.SetURL(front.URL)
 	w.start()
