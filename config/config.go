@@ -17,6 +17,8 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/BurntSushi/toml"
 
@@ -90,12 +92,31 @@ type GitHub struct {
 	WebhookSecretFile string `toml:"webhook-secret-file"`
 }
 
-// Store is the database.
+// Store is the database: a SQLite file for one server, or PostgreSQL for any
+// number of them.
 type Store struct {
 	// Path of the SQLite database with sign-offs, scans and jobs; made if missing.
 	// One server at a time may use it. Default: "lockkeeper.db".
 	// Example: "/var/lib/lockkeeper/lockkeeper.db".
 	Path string `toml:"path"`
+	// URL is the address of a PostgreSQL database, used instead of Path. It is kept
+	// secret, since there mostly is a password in it. Default: none.
+	// Example: "postgres://lockkeeper:PASSWORD@db.example.invalid:5432/lockkeeper?sslmode=verify-full".
+	URL Secret `toml:"url"`
+	// URLFile is the path of a file with that address and nothing else. After Load
+	// URL holds it in both cases. Default: none.
+	// Example: "/run/secrets/database-url".
+	URLFile string `toml:"url-file"`
+}
+
+func (s Store) isPostgres() bool { return !s.URL.Empty() || s.URLFile != "" }
+
+// Location is where the database is, for store.Open. It may hold a password.
+func (s Store) Location() string {
+	if s.URL.Empty() {
+		return s.Path
+	}
+	return s.URL.Reveal()
 }
 
 // CratesIO is the registry that "cargo" packages come from.
@@ -167,9 +188,6 @@ func Default() *Config {
 	}
 }
 
-// maxSecret bounds a file with a secret, in bytes.
-const maxSecret = 64 << 10
-
 // Load reads the file path, unless path is empty, puts the LOCKKEEPER_ variables
 // of env ("NAME=value") over it and reads the files that secrets are in. It does
 // not judge the values: see Validate.
@@ -187,18 +205,31 @@ func Load(path string, env []string, readFile func(string) ([]byte, error)) (*Co
 		}
 		inFile = func(s setting) bool { return meta.IsDefined(s.section, s.key) }
 		// One source must not say two things; the environment over the file may.
-		if err := c.GitHub.checkPairs(path); err != nil {
+		if err := c.checkPairs(path); err != nil {
 			return nil, err
+		}
+		if meta.IsDefined("store", "path") && c.Store.isPostgres() {
+			return nil, fmt.Errorf("%s sets both path and url in [store]; remove path to use PostgreSQL, or url to use SQLite", path)
 		}
 	}
 	if err := c.override(env, inFile); err != nil {
 		return nil, err
 	}
-	if err := c.GitHub.checkPairs("the environment"); err != nil {
+	if err := c.checkPairs("the environment"); err != nil {
 		return nil, err
 	}
-	if err := c.GitHub.readSecrets(readFile); err != nil {
-		return nil, err
+	if c.Store.isPostgres() && c.Store.Path != Default().Store.Path {
+		if slices.ContainsFunc(env, func(v string) bool {
+			return strings.HasPrefix(v, "LOCKKEEPER_STORE_PATH=") && !strings.HasSuffix(v, "=")
+		}) {
+			return nil, errors.New("LOCKKEEPER_STORE_PATH is set, and url in [store] too; unset the variable to use PostgreSQL, or remove url to use SQLite")
+		}
+		c.Notes = append(c.Notes, "url in [store] comes from the environment and replaces path of the configuration file")
+	}
+	for _, s := range c.secrets() {
+		if err := s.read(readFile); err != nil {
+			return nil, err
+		}
 	}
 	for i := range c.Registries {
 		if err := c.Registries[i].complete(env, readFile); err != nil {
@@ -220,44 +251,4 @@ func withoutContent(err error) error {
 		Path: at.Path, Line: at.Line, Column: at.Column, Key: at.Key,
 		Message: "not valid TOML from here on; check quotes and brackets, and that no key stands twice",
 	}
-}
-
-// checkPairs refuses a secret that is given both itself and by its file.
-func (g *GitHub) checkPairs(source string) error {
-	both := func(key string) error {
-		return fmt.Errorf("%s sets both %s and %s-file in [github]; remove one of them", source, key, key)
-	}
-	if !g.PrivateKey.Empty() && g.PrivateKeyFile != "" {
-		return both("private-key")
-	}
-	if !g.WebhookSecret.Empty() && g.WebhookSecretFile != "" {
-		return both("webhook-secret")
-	}
-	return nil
-}
-
-func (g *GitHub) readSecrets(readFile func(string) ([]byte, error)) error {
-	for _, s := range []struct {
-		key, path string
-		into      *Secret
-	}{
-		{"private-key-file", g.PrivateKeyFile, &g.PrivateKey},
-		{"webhook-secret-file", g.WebhookSecretFile, &g.WebhookSecret},
-	} {
-		if s.path == "" {
-			continue
-		}
-		data, err := readFile(s.path)
-		if err != nil {
-			return fmt.Errorf("read %s of [github]: %w", s.key, err)
-		}
-		if len(data) > maxSecret {
-			return fmt.Errorf("read %s of [github]: %s has %d bytes, too many for a secret; check the path", s.key, s.path, len(data))
-		}
-		*s.into = NewSecret(trimSecret(data))
-		if s.into.Empty() {
-			return fmt.Errorf("read %s of [github]: %s is empty; write the secret into it", s.key, s.path)
-		}
-	}
-	return nil
 }

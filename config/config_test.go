@@ -87,7 +87,7 @@ format = "console"
 			Repositories: "none", APIURL: "https://github.example.invalid/api/v3", WebURL: "https://github.example.invalid", AppID: 7,
 			PrivateKey: NewSecret("KEY"), WebhookSecret: NewSecret(hidden), WebhookSecretFile: "hook",
 		},
-		Store:      Store{"a.db"},
+		Store:      Store{Path: "a.db"},
 		CratesIO:   CratesIO{"https://1.example.invalid", "https://2.example.invalid", "https://3.example.invalid"},
 		PyPI:       PyPI{"https://4.example.invalid", "https://5.example.invalid", "root.json"},
 		Advisories: Advisories{"d", "https://6.example.invalid"},
@@ -150,6 +150,33 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
+func TestStoreLocation(t *testing.T) {
+	for name, test := range map[string]struct {
+		file string
+		env  []string
+		want string
+	}{
+		"nothing":         {"", nil, "lockkeeper.db"},
+		"path":            {"[store]\npath = 'x'", nil, "x"},
+		"url":             {"[store]\nurl = 'postgres://h/x'", nil, "postgres://h/x"},
+		"file of the url": {"[store]\nurl-file = 'url'", nil, "postgres://f/x"},
+		"env over path":   {"[store]\npath = 'x'", []string{"LOCKKEEPER_STORE_URL=postgres://e/x"}, "postgres://e/x"},
+		"env over url":    {"[store]\nurl = 'postgres://h/x'", []string{"LOCKKEEPER_STORE_URL_FILE=url", "LOCKKEEPER_STORE_PATH="}, "postgres://f/x"},
+	} {
+		c, err := Load("c.toml", test.env, files("c.toml", test.file, "url", "postgres://f/x\n"))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := c.Store.Location(); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+		if replaced := len(test.env) > 0; replaced != (len(c.Notes) > 0) {
+			t.Errorf("%s: notes %q", name, c.Notes)
+		}
+	}
+}
+
 func TestLoadFails(t *testing.T) {
 	for _, test := range []struct {
 		file string
@@ -161,6 +188,10 @@ func TestLoadFails(t *testing.T) {
 		{"[github]\nwebhook-secret = 5", "", "c.toml:2:1: github.webhook-secret must be a string, not a whole number"},
 		{"[github]\nwebhook-secret = 'a'\nwebhook-secret-file = 'hook'", "", "c.toml sets both webhook-secret and webhook-secret-file in [github]; remove one of them"},
 		{"[github]\nprivate-key = 'a'\nprivate-key-file = 'hook'", "LOCKKEEPER_GITHUB_PRIVATE_KEY=b", "c.toml sets both private-key and private-key-file in [github]; remove one of them"},
+		{"[store]\npath = 'x'\nurl = 'postgres://h/x'", "", "c.toml sets both path and url in [store]; remove path to use PostgreSQL, or url to use SQLite"},
+		{"[store]\nurl = 'postgres://h/x'\nurl-file = 'hook'", "", "c.toml sets both url and url-file in [store]; remove one of them"},
+		{"[store]\nurl = 'postgres://h/x'", "LOCKKEEPER_STORE_PATH=x", "LOCKKEEPER_STORE_PATH is set, and url in [store] too; unset the variable to use PostgreSQL, or remove url to use SQLite"},
+		{"[store]\nurl-file = 'empty'", "", "read url-file of [store]: empty is empty; write the secret into it"},
 		{"", "LOCKKEEPER_GITHUB_APP_ID=" + hidden, "read LOCKKEEPER_GITHUB_APP_ID: app-id in [github] must be a whole number"},
 		{"", "LOCKKEEPER_GITHUB_PRIVATE_KEY_FILE=gone", "read private-key-file of [github]: open gone: file does not exist"},
 		{"[github]\nwebhook-secret-file = 'empty'", "", "read webhook-secret-file of [github]: empty is empty; write the secret into it"},
@@ -216,29 +247,35 @@ func TestValidate(t *testing.T) {
 		change func(*Config)
 		want   string // of the error; empty if it is still good
 	}{
-		"no private key":     {func(c *Config) { c.GitHub.PrivateKey = Secret{} }, "set private-key-file"},
-		"key without PEM":    {func(c *Config) { c.GitHub.PrivateKey = NewSecret(hidden) }, "is no PEM text"},
-		"PEM without key":    {func(c *Config) { c.GitHub.PrivateKey = pemOf("CERTIFICATE", hidden) }, "no private key"},
-		"a key not RSA":      {func(c *Config) { c.GitHub.PrivateKey = pemOf("PRIVATE KEY", string(der)) }, "not RSA"},
-		"no app":             {func(c *Config) { c.GitHub.AppID = 0 }, "LOCKKEEPER_GITHUB_APP_ID"},
-		"web without api":    {func(c *Config) { c.GitHub.WebURL = "https://github.example.invalid" }, "set api-url too"},
-		"api without web":    {func(c *Config) { c.GitHub.APIURL = "https://github.example.invalid/api/v3" }, ""},
-		"relative address":   {func(c *Config) { c.CratesIO.Index = "lockkeeper.example.invalid" }, "index in [cratesio] is no address"},
-		"script address":     {func(c *Config) { c.CratesIO.Index = "javascript://x/" }, "is no address"},
-		"plain address":      {func(c *Config) { c.CratesIO.Index = "http://lockkeeper.example.invalid" }, "not encrypted"},
-		"plain loopback":     {func(c *Config) { c.CratesIO.Index = "http://127.0.0.1:8080" }, ""},
-		"plain localhost":    {func(c *Config) { c.CratesIO.Index = "http://localhost:8080" }, ""},
-		"password":           {func(c *Config) { c.PyPI.PyPI = "https://me:" + hidden + "@pypi.example.invalid" }, "pypi in [pypi] must have no user"},
-		"query":              {func(c *Config) { c.CratesIO.API = "https://x.example.invalid/?a" }, "no user, query or fragment"},
-		"slash":              {func(c *Config) { c.CratesIO.Index = "https://x.example.invalid/" }, "index in [cratesio] ends with a slash"},
-		"no port":            {func(c *Config) { c.Server.Listen = "localhost" }, "listen in [server]"},
-		"no contact":         {func(c *Config) { c.Server.Contact = "" }, "contact in [server] is missing"},
-		"header in contact":  {func(c *Config) { c.Server.Contact = "a\r\nX: y" }, "printable"},
-		"no database":        {func(c *Config) { c.Store.Path = "" }, "path in [store] is empty"},
-		"no cache":           {func(c *Config) { c.Cache.Dir = "" }, "dir in [cache] is empty"},
-		"log level":          {func(c *Config) { c.Log.Level = "loud" }, "write one of trace, debug"},
-		"log format":         {func(c *Config) { c.Log.Format = "xml" }, "write one of json, console"},
-		"another log format": {func(c *Config) { c.Log.Format = "console" }, ""},
+		"no private key":      {func(c *Config) { c.GitHub.PrivateKey = Secret{} }, "set private-key-file"},
+		"key without PEM":     {func(c *Config) { c.GitHub.PrivateKey = NewSecret(hidden) }, "is no PEM text"},
+		"PEM without key":     {func(c *Config) { c.GitHub.PrivateKey = pemOf("CERTIFICATE", hidden) }, "no private key"},
+		"a key not RSA":       {func(c *Config) { c.GitHub.PrivateKey = pemOf("PRIVATE KEY", string(der)) }, "not RSA"},
+		"no app":              {func(c *Config) { c.GitHub.AppID = 0 }, "LOCKKEEPER_GITHUB_APP_ID"},
+		"web without api":     {func(c *Config) { c.GitHub.WebURL = "https://github.example.invalid" }, "set api-url too"},
+		"api without web":     {func(c *Config) { c.GitHub.APIURL = "https://github.example.invalid/api/v3" }, ""},
+		"relative address":    {func(c *Config) { c.CratesIO.Index = "lockkeeper.example.invalid" }, "index in [cratesio] is no address"},
+		"script address":      {func(c *Config) { c.CratesIO.Index = "javascript://x/" }, "is no address"},
+		"plain address":       {func(c *Config) { c.CratesIO.Index = "http://lockkeeper.example.invalid" }, "not encrypted"},
+		"plain loopback":      {func(c *Config) { c.CratesIO.Index = "http://127.0.0.1:8080" }, ""},
+		"plain localhost":     {func(c *Config) { c.CratesIO.Index = "http://localhost:8080" }, ""},
+		"password":            {func(c *Config) { c.PyPI.PyPI = "https://me:" + hidden + "@pypi.example.invalid" }, "pypi in [pypi] must have no user"},
+		"query":               {func(c *Config) { c.CratesIO.API = "https://x.example.invalid/?a" }, "no user, query or fragment"},
+		"slash":               {func(c *Config) { c.CratesIO.Index = "https://x.example.invalid/" }, "index in [cratesio] ends with a slash"},
+		"no port":             {func(c *Config) { c.Server.Listen = "localhost" }, "listen in [server]"},
+		"no contact":          {func(c *Config) { c.Server.Contact = "" }, "contact in [server] is missing"},
+		"header in contact":   {func(c *Config) { c.Server.Contact = "a\r\nX: y" }, "printable"},
+		"no database":         {func(c *Config) { c.Store.Path = "" }, "path in [store] is empty"},
+		"PostgreSQL":          {func(c *Config) { c.Store.URL = NewSecret("postgres://u:" + hidden + "@h/x") }, ""},
+		"PostgreSQL, no path": {func(c *Config) { c.Store = Store{URL: NewSecret("postgresql://h/x")} }, ""},
+		"a socket":            {func(c *Config) { c.Store.URL = NewSecret("postgres:///x?host=/run/postgresql") }, ""},
+		"another database":    {func(c *Config) { c.Store.URL = NewSecret("mysql://u:" + hidden + "@h/x") }, "url in [store] is no address"},
+		"odd password":        {func(c *Config) { c.Store.URL = NewSecret("postgres://u:" + hidden + "%zz@h/x") }, "percent-encoded"},
+		"no host":             {func(c *Config) { c.Store.URL = NewSecret("postgres:" + hidden) }, "url in [store] is no address"},
+		"no cache":            {func(c *Config) { c.Cache.Dir = "" }, "dir in [cache] is empty"},
+		"log level":           {func(c *Config) { c.Log.Level = "loud" }, "write one of trace, debug"},
+		"log format":          {func(c *Config) { c.Log.Format = "xml" }, "write one of json, console"},
+		"another log format":  {func(c *Config) { c.Log.Format = "console" }, ""},
 	} {
 		c := valid(t)
 		test.change(c)
@@ -283,7 +320,7 @@ func TestPromise10SecretsAreNotPrinted(t *testing.T) {
 	c.GitHub.WebhookSecret = secret
 	values := map[string]any{
 		"itself": secret, "pointer": &secret, "inside": inside{secret}, "exported": exported{secret},
-		"slice": []Secret{secret}, "map": map[Secret]Secret{secret: secret}, "config": c, "section": c.GitHub,
+		"slice": []Secret{secret}, "map": map[Secret]Secret{secret: secret}, "config": c, "section": c.GitHub, "store": Store{URL: secret},
 	}
 	for name, value := range values {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%p", "%10.3s", "%!"} {

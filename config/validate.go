@@ -19,7 +19,7 @@ func (c *Config) Validate() error {
 	return errors.Join(
 		c.Server.validate(),
 		c.GitHub.validate(),
-		notEmpty("store", "path", c.Store.Path),
+		c.Store.validate(),
 		c.ValidateRegistries(),
 		c.Advisories.validate(),
 		notEmpty("cache", "dir", c.Cache.Dir),
@@ -77,6 +77,18 @@ func (g GitHub) checkPrivateKey() error {
 	}
 	if _, ok := key.(*rsa.PrivateKey); !ok {
 		return errors.New("private-key in [github] is not RSA, as GitHub's are; make a new one on the App's settings page")
+	}
+	return nil
+}
+
+func (s Store) validate() error {
+	if s.URL.Empty() {
+		return notEmpty("store", "path", s.Path)
+	}
+	// Nothing of the address is said: there may be a password anywhere in it.
+	u, err := url.Parse(s.URL.Reveal())
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Host == "" && !u.Query().Has("host") {
+		return errors.New(`url in [store] is no address of a PostgreSQL database; write "postgres://user:password@host:5432/database?sslmode=verify-full", with every special character in the password percent-encoded`)
 	}
 	return nil
 }

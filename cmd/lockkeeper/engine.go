@@ -41,7 +41,7 @@ func (f engineFlags) scanner(p *process) (*scan.Scanner, error) {
 			return nil, err
 		}
 	}
-	s, err := newScanner(cfg)
+	s, err := newScanner(cfg, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -111,10 +111,11 @@ func advisories(cfg *config.Config) (*mirror.Source, error) {
 	return a, nil
 }
 
-// newScanner wires the registries' clients into a scanner.
-func newScanner(cfg *config.Config) (*scan.Scanner, error) {
+// newScanner wires the registries' clients into a scanner. budget is waited for
+// before each request to the API of crates.io; nil counts those of this process.
+func newScanner(cfg *config.Config, budget fetch.Budget) (*scan.Scanner, error) {
 	crates, err := cratesio.New(cratesio.Config{
-		Index: cfg.CratesIO.Index, Static: cfg.CratesIO.Static, API: cfg.CratesIO.API, Fetch: plumbing(cfg, "cratesio"),
+		Index: cfg.CratesIO.Index, Static: cfg.CratesIO.Static, API: cfg.CratesIO.API, Budget: budget, Fetch: plumbing(cfg, "cratesio"),
 	})
 	if err != nil {
 		return nil, err

@@ -39,6 +39,7 @@ type cli struct {
 	Policy  policyCmd  `cmd:"" help:"Check the policy and the allowlist for mistakes."`
 	Owners  ownersCmd  `cmd:"" help:"Give the server a start with the history of owners."`
 	Serve   serveCmd   `cmd:"" help:"Run the GitHub App."`
+	Store   storeCmd   `cmd:"" help:"Back up the server's database, or move it to PostgreSQL."`
 	Demo    demoCmd    `cmd:"" help:"Show the whole thing on this machine, without network."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/github/githubtest"
 	"github.com/lockkeeper/lockkeeper/registry/registrytest"
+	"github.com/lockkeeper/lockkeeper/store/storetest/pgtest"
 )
 
 func TestMain(m *testing.M) {
@@ -35,7 +36,11 @@ func TestScripts(t *testing.T) {
 			env.Setenv("GIT_CONFIG_GLOBAL", filepath.Join(env.WorkDir, "gitconfig"))
 			return os.WriteFile(filepath.Join(env.WorkDir, "gitconfig"), []byte("[user]\nname = a\nemail = a@example.invalid\n[init]\ndefaultBranch = main\n"), 0o644)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve-registry": serveRegistry},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"serve-registry": serveRegistry,
+			// new-postgres VARIABLE sets it to the address of an empty database.
+			"new-postgres": func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], pgtest.New(t)) },
+		},
 	})
 }
 
@@ -98,7 +103,7 @@ func TestDemo(t *testing.T) {
 
 // TestEveryCommandHasHelpWithAnExample reads what a new user reads first.
 func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
-	for _, args := range [][]string{{"scan"}, {"diff"}, {"allow", "add"}, {"allow", "list"}, {"policy", "check"}, {"serve"}, {"demo"}, {"version"}} {
+	for _, args := range [][]string{{"scan"}, {"diff"}, {"allow", "add"}, {"allow", "list"}, {"policy", "check"}, {"serve"}, {"store", "backup"}, {"store", "copy"}, {"demo"}, {"version"}} {
 		var out, errs strings.Builder
 		code := run(context.Background(), append(args, "--help"), nil, strings.NewReader(""), &out, &errs)
 		if code != exitOK || !strings.Contains(out.String(), "Example") || !strings.Contains(out.String(), "lockkeeper "+strings.Join(args, " ")) {

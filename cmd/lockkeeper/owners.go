@@ -43,7 +43,7 @@ func (c *ownersImportCmd) Run(p *process) error {
 	if err != nil {
 		return err
 	}
-	db, err := store.Open(p.ctx, cfg.Store.Path)
+	db, err := store.Open(p.ctx, cfg.Store.Location())
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/config"
 	"github.com/lockkeeper/lockkeeper/github"
 	"github.com/lockkeeper/lockkeeper/registry/advisory"
+	"github.com/lockkeeper/lockkeeper/registry/cratesio"
 	"github.com/lockkeeper/lockkeeper/server"
 	"github.com/lockkeeper/lockkeeper/store"
 )
@@ -48,7 +49,7 @@ func (c *serveCmd) Run(p *process) error {
 		log.Warn().Msg(note)
 	}
 	ctx := log.WithContext(p.ctx)
-	db, err := store.Open(ctx, cfg.Store.Path)
+	db, err := store.Open(ctx, cfg.Store.Location())
 	if err != nil {
 		return err
 	}
@@ -78,7 +79,8 @@ func newServer(ctx context.Context, cfg *config.Config, db *store.Store, log zer
 	if err != nil {
 		return nil, err
 	}
-	scanner, err := newScanner(cfg)
+	// Counted in the database, so that all replicas together keep to it.
+	scanner, err := newScanner(cfg, db.Budget("crates.io api "+cfg.CratesIO.API, cratesio.Pace))
 	if err != nil {
 		return nil, err
 	}

@@ -15,11 +15,18 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lockkeeper/lockkeeper/store/storetest/pgtest"
 )
 
 // TestServe starts the server from a configuration as an operator would, and
 // stops it as an operating system does.
 func TestServe(t *testing.T) {
+	t.Run("SQLite", func(t *testing.T) { testServe(t, nil) })
+	t.Run("PostgreSQL", func(t *testing.T) { testServe(t, []string{"LOCKKEEPER_STORE_URL=" + pgtest.New(t)}) })
+}
+
+func testServe(t *testing.T, env []string) {
 	dir := t.TempDir()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -43,7 +50,7 @@ func TestServe(t *testing.T) {
 	reader, writer := io.Pipe()
 	exit := make(chan int, 1)
 	go func() {
-		exit <- run(ctx, []string{"serve", "--config", filepath.Join(dir, "config.toml")}, nil, strings.NewReader(""), io.Discard, writer)
+		exit <- run(ctx, []string{"serve", "--config", filepath.Join(dir, "config.toml")}, env, strings.NewReader(""), io.Discard, writer)
 		writer.Close()
 	}()
 	var log bytes.Buffer

@@ -41,6 +41,10 @@ const (
 	maxArchive = 64 << 20 // bytes; crates.io takes 10 MiB, more by arrangement
 )
 
+// Pace is how far apart requests to the API have to be, for all processes of one
+// operator together.
+const Pace = time.Second
+
 // Config of a Client. The zero value asks the public registry.
 type Config struct {
 	// Index, Static and API are base URLs. Default: the public ones. API includes
@@ -82,7 +86,7 @@ var _ registry.Client = (*Client)(nil)
 func New(cfg Config) (*Client, error) {
 	c := &Client{budget: cfg.Budget, missing: missing}
 	if c.budget == nil {
-		c.budget = rate.NewLimiter(rate.Every(time.Second), 1)
+		c.budget = rate.NewLimiter(rate.Every(Pace), 1)
 	}
 	var static, api string
 	for _, base := range []struct {
