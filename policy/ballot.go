@@ -17,9 +17,9 @@ type refusal struct {
 	why string
 }
 
-// count reads the statements about one finding, in their order. Of one person the
+// poll reads the statements about one finding, in their order. Of one person the
 // latest that counts holds; one that does not count changes nothing.
-func (e *electorate) count(statements []Statement) ballot {
+func (e *electorate) poll(statements []Statement) ballot {
 	var b ballot
 	for _, s := range statements {
 		s.Login = e.name(s.By, s.Login)
@@ -29,7 +29,7 @@ func (e *electorate) count(statements []Statement) ballot {
 		switch s.Verdict {
 		case SignOff:
 			why := e.refusesAcceptance(s.By)
-			if why == "" && e.reviewers.ReasonRequired && strings.TrimSpace(s.Reason) == "" {
+			if why == "" && e.reason && strings.TrimSpace(s.Reason) == "" {
 				why = "the policy asks for a reason"
 			}
 			if why != "" {

@@ -63,7 +63,7 @@ func Evaluate(in Input) Decision {
 func (e *electorate) block(o *Outcome, statements []Statement) {
 	o.State = Blocked
 	o.Why = append(o.Why, "nobody can sign this off; change the lockfile, or the policy on the base branch")
-	b := e.count(statements)
+	b := e.poll(statements)
 	o.RejectedBy = b.rejected
 	for _, s := range b.signed {
 		b.refuse(s.By, fmt.Sprintf("the sign-off of %s does not count: this finding is blocked", s.Login))
@@ -77,12 +77,12 @@ func (e *electorate) ask(o *Outcome, statements []Statement) {
 	entry, reasons := e.in.Allowlist.Admitting(subject, e.in.Now)
 	o.Why = append(o.Why, reasons...)
 
-	b := e.count(statements)
+	b := e.poll(statements)
 	if entry == nil {
 		o.Why = append(o.Why, e.approve(*o, subject, &b)...)
 	}
 	o.SignedBy, o.RejectedBy, o.Refused = b.signed, b.rejected, b.refusals()
-	switch need := e.reviewers.Count - len(o.SignedBy); {
+	switch need := e.count - len(o.SignedBy); {
 	case len(o.RejectedBy) > 0:
 		o.State = Rejected
 		for _, s := range o.RejectedBy {
@@ -116,7 +116,7 @@ func (e *electorate) approve(o Outcome, subject allowlist.Subject, b *ballot) []
 	switch entry, _ := e.in.Proposed.Admitting(subject, e.in.Now); {
 	case entry != nil:
 		reason = entry.Reason
-		needsReason = e.reviewers.ReasonRequired && strings.TrimSpace(reason) == ""
+		needsReason = e.reason && strings.TrimSpace(reason) == ""
 	case !e.isOwnAllowlist(o.Finding):
 		return nil
 	}
@@ -158,10 +158,10 @@ func (e *electorate) isOwnAllowlist(f Finding) bool {
 // needed is who must still sign off, as far as it is one more than the words of
 // Decision.Reviewers.
 func (e *electorate) needed() string {
-	if e.reviewers.Count == 1 {
+	if e.count == 1 {
 		return e.words()
 	}
-	return fmt.Sprintf("%d of: %s", e.reviewers.Count, e.words())
+	return fmt.Sprintf("%d of: %s", e.count, e.words())
 }
 
 // notes are about entries for packages that have findings, and about all that

@@ -30,6 +30,8 @@ type Policy struct {
 	// Registries are the levels of what a registry does not tell, by the registry's
 	// name.
 	Registries map[string]Level
+
+	Organisation *Policy // binds this one, nil for none; see Under
 }
 
 // Reviewers says who may sign off: anybody whom Users, Teams or Permission names.
@@ -67,6 +69,9 @@ func Default() *Policy { return &Policy{} }
 func (p *Policy) Watches(path string) bool {
 	if p == nil {
 		return true
+	}
+	if o := p.Organisation; o != nil && (o.Watches(path) || len(p.Lockfiles)+len(p.Ignore) == 0) {
+		return o.Watches(path)
 	}
 	return (len(p.Lockfiles) == 0 || matchAny(p.Lockfiles, path)) && !matchAny(p.Ignore, path)
 }

@@ -97,8 +97,8 @@ func TestTemplateIsTheDefault(t *testing.T) {
 		if diff := cmp.Diff(newElectorate(Input{}).words(), newElectorate(in).words()); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
-		if r := newElectorate(in).reviewers; r.Count != 1 || r.ReasonRequired {
-			t.Errorf("%s asks for %+v", name, r)
+		if e := newElectorate(in); e.count != 1 || e.reason {
+			t.Errorf("%s asks for %+v", name, e)
 		}
 	}
 }

@@ -8,19 +8,16 @@ import (
 
 // electorate answers who may say what about the findings of one pull request.
 type electorate struct {
-	in        Input
-	reviewers Reviewers
+	in Input
+	// groups of reviewers; whoever has a say belongs to each.
+	groups []Reviewers
+	count  int  // of different reviewers that a finding needs
+	reason bool // a sign-off without one does not count
 }
 
 func newElectorate(in Input) *electorate {
-	e := &electorate{in: in}
-	if in.Policy != nil {
-		e.reviewers = in.Policy.Reviewers
-	}
-	if len(e.reviewers.Users)+len(e.reviewers.Teams) == 0 && e.reviewers.Permission == "" {
-		e.reviewers.Permission = Maintain
-	}
-	e.reviewers.Count = max(1, e.reviewers.Count)
+	e := &electorate{in: in, groups: in.Policy.electorates()}
+	e.count, e.reason = in.Policy.count()
 	return e
 }
 
@@ -52,19 +49,27 @@ func (e *electorate) refusesVoice(id int64) string {
 		return why
 	}
 	person := e.in.People[id]
-	if slices.ContainsFunc(e.reviewers.Users, func(user string) bool { return person.Login != "" && strings.EqualFold(user, person.Login) }) {
-		return ""
+	for _, group := range e.groups {
+		if !group.has(person) {
+			return fmt.Sprintf("they are no reviewer here; reviewers are %s", e.words())
+		}
 	}
-	for _, team := range e.reviewers.Teams {
+	return ""
+}
+
+// has reports whether r names the person.
+func (r Reviewers) has(person Person) bool {
+	if slices.ContainsFunc(r.Users, func(user string) bool { return person.Login != "" && strings.EqualFold(user, person.Login) }) {
+		return true
+	}
+	for _, team := range r.Teams {
 		if slices.ContainsFunc(person.Teams, func(t string) bool { return strings.EqualFold(t, team) }) {
-			return ""
+			return true
 		}
 	}
 	// Parse lets nothing below write through; a policy made by hand gets no further.
-	if need := rank(e.reviewers.Permission); need >= rank(Write) && rank(person.Permission) >= need {
-		return ""
-	}
-	return fmt.Sprintf("they are no reviewer here; reviewers are %s", e.words())
+	need := rank(r.Permission)
+	return need >= rank(Write) && rank(person.Permission) >= need
 }
 
 // refusesPerson is the part that no policy can change (promise 2).
@@ -102,12 +107,19 @@ func (e *electorate) name(id int64, then string) string {
 
 // words says who may sign off.
 func (e *electorate) words() string {
+	if len(e.groups) == 2 {
+		return fmt.Sprintf("%s (says the organisation's policy), and of those only: %s", e.groups[0].words(), e.groups[1].words())
+	}
+	return e.groups[0].words()
+}
+
+func (r Reviewers) words() string {
 	var parts []string
-	parts = append(parts, e.reviewers.Users...)
-	for _, team := range e.reviewers.Teams {
+	parts = append(parts, r.Users...)
+	for _, team := range r.Teams {
 		parts = append(parts, "the team "+team)
 	}
-	if p := e.reviewers.Permission; p != "" {
+	if p := r.Permission; p != "" {
 		parts = append(parts, fmt.Sprintf("anybody with %s permission", p))
 	}
 	if len(parts) == 1 {

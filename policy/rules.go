@@ -81,10 +81,17 @@ func (r Rule) DefaultLevel(grave bool) Level {
 // Days is the number of days that the rule's settings give: how old a release or
 // a package must be. 0 for a rule that counts no days.
 func (p *Policy) Days(r Rule) int {
-	if p != nil {
-		if days, ok := p.Settings[r]; ok {
-			return days
+	days, set := 0, false
+	for _, q := range []*Policy{p, p.binding()} {
+		if q == nil {
+			continue
 		}
+		if own, ok := q.Settings[r]; ok {
+			days, set = max(days, own), true
+		}
+	}
+	if set {
+		return days
 	}
 	return daysSettings[r]
 }
@@ -136,18 +143,15 @@ func young(findings []Finding) map[string]bool {
 func placeOf(f Finding) string { return f.Lockfile + "\x00" + f.Package.String() }
 
 func (p *Policy) levelFor(f Finding, grave bool) (Level, string) {
-	if p != nil {
-		for _, o := range slices.Backward(p.Overrides) {
-			if level, ok := o.Rules[f.Rule]; ok && o.matches(f) {
-				return level, fmt.Sprintf("%s %s here, says the policy's override at line %d", f.Rule, level.words(), o.Line)
-			}
-		}
-		if level, ok := p.Registries[f.Registry]; ok && f.Unknown {
-			return level, fmt.Sprintf("what the registry %s does not tell %s, says the policy", f.Registry, level.words())
-		}
-		if level, ok := p.Rules[f.Rule]; ok {
-			return level, fmt.Sprintf("%s %s, says the policy", f.Rule, level.words())
-		}
+	own, ownWhy, isOwn := p.says(f, "the policy")
+	bound, boundWhy, isBound := p.binding().says(f, "the organisation's policy")
+	switch {
+	case isOwn && isBound && bound.stricter(own):
+		return bound, boundWhy + ", which this repository's cannot loosen"
+	case isOwn:
+		return own, ownWhy
+	case isBound:
+		return bound, boundWhy
 	}
 	level := f.Rule.DefaultLevel(grave)
 	why := fmt.Sprintf("%s %s by default", f.Rule, level.words())
@@ -158,6 +162,26 @@ func (p *Policy) levelFor(f Finding, grave bool) (Level, string) {
 		return level, why + " in ordinary circumstances such as these"
 	}
 	return level, why
+}
+
+// says gives the level that this very policy sets for f, if it sets one; called is
+// what the reason calls it.
+func (p *Policy) says(f Finding, called string) (Level, string, bool) {
+	if p == nil {
+		return "", "", false
+	}
+	for _, o := range slices.Backward(p.Overrides) {
+		if level, ok := o.Rules[f.Rule]; ok && o.matches(f) {
+			return level, fmt.Sprintf("%s %s here, says %s's override at line %d", f.Rule, level.words(), called, o.Line), true
+		}
+	}
+	if level, ok := p.Registries[f.Registry]; ok && f.Unknown {
+		return level, fmt.Sprintf("what the registry %s does not tell %s, says %s", f.Registry, level.words(), called), true
+	}
+	if level, ok := p.Rules[f.Rule]; ok {
+		return level, fmt.Sprintf("%s %s, says %s", f.Rule, level.words(), called), true
+	}
+	return "", "", false
 }
 
 // words continue a sentence that starts with the rule.
