@@ -82,8 +82,14 @@ func TestRoleOf(t *testing.T) {
 		{"", "", policy.None},
 		{"owner", "owner", policy.None},
 	} {
-		if got := roleOf(tt.role, tt.permission); got != tt.want {
+		if got := roleOf(tt.role, tt.permission, nil); got != tt.want {
 			t.Errorf("roleOf(%q, %q) = %s, want %s", tt.role, tt.permission, got, tt.want)
+		}
+	}
+	built := map[string]bool{"pull": true, "triage": true, "push": true, "maintain": true}
+	for permission, want := range map[string]policy.Permission{"write": policy.Maintain, "read": policy.Triage, "none": policy.None, "admin": policy.Admin} {
+		if got := roleOf("release-team", permission, built); got != want {
+			t.Errorf("a custom role with %s = %s, want %s", permission, got, want)
 		}
 	}
 }

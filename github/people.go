@@ -121,8 +121,7 @@ func (c *Client) Account(ctx context.Context, id int64) (Account, error) {
 }
 
 // Permission is what the account called login may do in repo; None if there is
-// no such account. A custom role counts as the coarse permission that it is
-// built on, Admin, Write, Read or None. One call. Whoever decides about people
+// no such account. A custom role counts as the role that it is built on. One call. Whoever decides about people
 // takes Person, which goes by the id.
 func (c *Client) Permission(ctx context.Context, repo Repo, login string) (policy.Permission, error) {
 	role, _, err := c.permission(ctx, repo, login)
@@ -147,20 +146,24 @@ func (c *Client) permission(ctx context.Context, repo Repo, login string) (polic
 	if err != nil {
 		return policy.None, Account{}, err
 	}
-	return roleOf(level.GetRoleName(), level.GetPermission()), accountOf(level.User), nil
+	return roleOf(level.GetRoleName(), level.GetPermission(), level.GetUser().Permissions), accountOf(level.User), nil
 }
 
 // roleOf: permission knows neither triage nor maintain; it says read and write
-// for them. role_name does, but may be a custom role's name, which owners choose.
-func roleOf(role, permission string) policy.Permission {
+// for them. role_name does, but may be a custom role's name, which owners choose; of
+// what such a role is built on the rights of the account tell.
+func roleOf(role, permission string, rights map[string]bool) policy.Permission {
 	coarse := policy.None
 	switch p := policy.Permission(permission); p {
 	case policy.Read, policy.Write, policy.Admin:
 		coarse = p
 	}
-	switch r := policy.Permission(role); {
-	case r == policy.Triage && coarse == policy.Read, r == policy.Maintain && coarse == policy.Write:
-		return r
+	is := func(finer policy.Permission) bool { return role == string(finer) || rights[string(finer)] }
+	switch {
+	case coarse == policy.Read && is(policy.Triage):
+		return policy.Triage
+	case coarse == policy.Write && is(policy.Maintain):
+		return policy.Maintain
 	}
 	return coarse
 }

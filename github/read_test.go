@@ -444,3 +444,23 @@ func TestComments(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 }
+
+func TestFile(t *testing.T) {
+	w := newWorld(t, githubtest.Config{})
+	w.fake.Commit("main", githubtest.CommitSpec{Message: "x", Files: map[string]string{"a b/c#.toml": "text\n"}})
+	w.ResetRequests()
+	if data, err := w.client.File(t.Context(), w.repo, "a b/c#.toml", 100); err != nil || string(data) != "text\n" {
+		t.Errorf("%q, %v", data, err)
+	}
+	w.calls("GET contents/a b/c#.toml")
+	if _, err := w.client.File(t.Context(), w.repo, "none.toml", 100); !errors.Is(err, github.ErrNotFound) {
+		t.Errorf("no such file: %v", err)
+	}
+	if _, err := w.client.File(t.Context(), github.Repo{Owner: "acme", Name: ".github"}, "a", 100); !errors.Is(err, github.ErrNotFound) {
+		t.Errorf("no such repository: %v", err)
+	}
+	var large *github.TooLarge
+	if _, err := w.client.File(t.Context(), w.repo, "a b/c#.toml", 3); !errors.As(err, &large) {
+		t.Errorf("more than the limit: %v", err)
+	}
+}

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/google/go-github/v82/github"
@@ -75,6 +77,27 @@ func (c *Client) Blob(ctx context.Context, repo Repo, sha string, limit int64) (
 			return nil, fmt.Errorf("GitHub sent %d bytes with the id %s instead", len(data), got)
 		}
 		return data, nil
+	})
+}
+
+// File reads the file at path of repo's default branch, at most limit bytes. A
+// symbolic link gives what it leads to. ErrNotFound where there is no such file,
+// and where the App may not see the repository. One call.
+func (c *Client) File(ctx context.Context, repo Repo, path string, limit int64) ([]byte, error) {
+	if err := repo.check(); err != nil {
+		return nil, err
+	}
+	what := fmt.Sprintf("read %s of %s", path, repo)
+	return call(ctx, c.session, what, func(ctx context.Context, gh *github.Client) ([]byte, error) {
+		address := fmt.Sprintf("repos/%s/%s/contents/%s", repo.Owner, repo.Name, (&url.URL{Path: path}).EscapedPath())
+		req, err := gh.NewRequest(http.MethodGet, address, nil)
+		if err != nil {
+			return nil, err
+		}
+		req.Header.Set("Accept", "application/vnd.github.raw+json")
+		var data bytes.Buffer
+		_, err = gh.Do(withAnswerLimit(ctx, limit), req, &data)
+		return data.Bytes(), err
 	})
 }
 

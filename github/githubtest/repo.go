@@ -35,6 +35,7 @@ type Repo struct {
 	git           gitStore
 	inst          *installation // nil where the App is not installed
 	roles         map[string]string
+	customRoles   map[string]string // their names, by lower-case login
 	branchRules   map[string]*branchRules
 	pulls         []*Pull
 	lastNumber    int
@@ -97,7 +98,7 @@ func (s *Server) findRepo(owner, name string) *Repo {
 func (s *Server) newRepo(owner, name string, opts RepoOptions) *Repo {
 	r := &Repo{
 		srv: s, ID: s.nextID(), Name: name, owner: s.account(owner), opts: opts, created: s.now(), pushedAt: s.now(),
-		roles: map[string]string{}, branchRules: map[string]*branchRules{},
+		roles: map[string]string{}, customRoles: map[string]string{}, branchRules: map[string]*branchRules{},
 		testMerges: map[[2]plumbing.Hash]testMerge{}, commitPatches: map[[2]plumbing.Hash][]fileDiff{},
 	}
 	key := strings.ToLower(r.FullName())
@@ -130,7 +131,18 @@ func (r *Repo) SetPermission(login, role string) {
 	if !slices.Contains([]string{"admin", "maintain", "write", "triage", "read", "none"}, role) {
 		panic(fmt.Sprintf("githubtest: no role %q", role))
 	}
-	r.roles[strings.ToLower(r.srv.account(login).Login)] = role
+	key := strings.ToLower(r.srv.account(login).Login)
+	r.roles[key] = role
+	delete(r.customRoles, key)
+}
+
+// SetCustomRole gives login a role of the organisation's own making, built on one
+// of those of SetPermission.
+func (r *Repo) SetCustomRole(login, name, builtOn string) {
+	r.SetPermission(login, builtOn)
+	r.srv.mu.Lock()
+	defer r.srv.mu.Unlock()
+	r.customRoles[strings.ToLower(r.srv.account(login).Login)] = name
 }
 
 // role is login's role: its own, or the owner's, or what everybody has.

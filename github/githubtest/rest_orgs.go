@@ -1,6 +1,7 @@
 package githubtest
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -127,9 +128,10 @@ func getPermission(c *call) (*answer, error) {
 		permission = legacy
 	}
 	at := func(needed string) bool { return roleRank(role) >= roleRank(needed) }
+	name := cmp.Or(c.repo.customRoles[strings.ToLower(a.Login)], role)
 	return ok(obj{
-		"permission": permission, "role_name": role,
-		"user": c.userJSON(a).with(obj{"role_name": role, "permissions": obj{
+		"permission": permission, "role_name": name,
+		"user": c.userJSON(a).with(obj{"role_name": name, "permissions": obj{
 			"pull": at("read"), "triage": at("triage"), "push": at("write"), "maintain": at("maintain"), "admin": at("admin"),
 		}}),
 	})
