@@ -45,6 +45,7 @@ const (
 	Branch     Kind = "branch"      // the branch Ref was pushed to
 	MergeGroup Kind = "merge-group" // the merge queue wants to know about SHA
 	Commit     Kind = "commit"      // the check of the commit SHA is asked for again
+	Repository Kind = "repository"  // all open pull requests
 )
 
 // Job says that something is dirty. Kind, RepoID and what Kind names identify
@@ -261,6 +262,8 @@ func (j Job) key() (string, error) {
 		return "", fmt.Errorf("%s without a repository", j.Kind)
 	case j.Kind == Pull && j.Pull > 0:
 		what = fmt.Sprint(j.Pull)
+	case j.Kind == Repository:
+		what = "all"
 	case j.Kind == Branch && j.Ref != "":
 		what = j.Ref
 	case (j.Kind == MergeGroup || j.Kind == Commit) && j.SHA != "":

@@ -57,6 +57,15 @@ func ReadRules(ctx context.Context, tip, head Tree) (Rules, error) {
 	return r, nil
 }
 
+// Under gives r as the policy of the whole organisation binds it, nil for none. With
+// one the check counts everywhere, for a repository without rules of its own would
+// be the loosest of all.
+func (r Rules) Under(organisation *policy.Policy) Rules {
+	r.Policy = r.Policy.Under(organisation)
+	r.Onboarded = r.Onboarded || organisation != nil
+	return r
+}
+
 // Input is what policy decides on, as far as rules and a scan give it; whoever
 // knows of people adds them.
 func (r Rules) Input(result *Result, now time.Time) policy.Input {

@@ -73,7 +73,7 @@ func speakersOf(in policy.Input) map[int64]string {
 func (w *worker) rights(ctx context.Context, in *policy.Input, speakers map[int64]string) error {
 	in.People = map[int64]policy.Person{}
 	for id, login := range speakers {
-		person, err := w.client.Person(ctx, w.repo, github.Account{ID: id, Login: login}, in.Policy.Reviewers.Teams)
+		person, err := w.client.Person(ctx, w.repo, github.Account{ID: id, Login: login}, in.Policy.Teams())
 		if err != nil {
 			return err
 		}

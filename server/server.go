@@ -140,6 +140,8 @@ func (s *Server) work(ctx context.Context, job queue.Job, attempt queue.Attempt)
 		err = w.mergeGroup(ctx, job)
 	case queue.Branch:
 		err = w.branch(ctx, job.Ref)
+	case queue.Repository:
+		err = w.branch(ctx, "")
 	case queue.Commit:
 		err = w.commit(ctx, job.SHA)
 	default:

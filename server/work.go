@@ -87,8 +87,13 @@ func queuedPull(ref string) (int, bool) {
 }
 
 // branch queues every open pull request of a base branch whose rules may have
-// changed.
+// changed, of all branches where it is empty.
 func (w *worker) branch(ctx context.Context, branch string) error {
+	if branch != "" && strings.EqualFold(w.repo.Name, organisationRepo) {
+		if err := w.organisationChanged(ctx, branch); err != nil {
+			return err
+		}
+	}
 	pulls, err := w.client.OpenPulls(ctx, w.repo, branch)
 	if err != nil {
 		return err
@@ -128,10 +133,13 @@ func (w *worker) judge(ctx context.Context, s subject) error {
 	}
 	r, sides, err := w.line(ctx, s, before)
 	var broken *scan.RulesError
+	var organisation *organisationError
 	var tooLarge *github.TooLarge
 	switch {
 	case errors.As(err, &broken):
 		return w.hold(ctx, s, check, before, brokenRules(s, broken))
+	case errors.As(err, &organisation):
+		return w.hold(ctx, s, check, before, brokenOrganisation(s, organisation))
 	case errors.As(err, &tooLarge):
 		return w.hold(ctx, s, check, before, beyondBounds(s, tooLarge))
 	case err != nil:
@@ -156,6 +164,11 @@ func (w *worker) line(ctx context.Context, s subject, before store.Scan) (*repor
 	if err != nil {
 		return nil, nil, err
 	}
+	organisation, err := w.organisation(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	rules = rules.Under(organisation)
 	scanner := *w.cfg.Scanner
 	if !w.cfg.NoForeign {
 		scanner.Repositories = w.client.Public()
@@ -292,6 +305,15 @@ func brokenRules(s subject, err error) github.Check {
 		Name: checkName(s.baseRef), Head: s.head, Conclusion: policy.Failure,
 		Title:   "The rules of this repository cannot be read",
 		Summary: fmt.Sprintf("A file in `.lockkeeper` on the branch %s has a mistake, so no pull request can be judged until its owners mend it:\n\n%s\n`lockkeeper policy check` finds such mistakes before they are merged.", report.Code(s.baseRef), report.Fenced(err.Error())),
+	}
+}
+
+func brokenOrganisation(s subject, err *organisationError) github.Check {
+	return github.Check{
+		Name: checkName(s.baseRef), Head: s.head, Conclusion: policy.Failure,
+		Title: "The organisation's policy cannot be read",
+		Summary: fmt.Sprintf("The policy of all repositories of %s, `%s` on the default branch of its repository `%s`, cannot be read, so no pull request can be judged until its owners mend it:\n\n%s",
+			report.Code(err.owner), policy.Path, organisationRepo, report.Fenced(err.Error())),
 	}
 }
 

@@ -135,8 +135,14 @@ func TestErrorsSayWhat(t *testing.T) {
 		`read fact "k"`:                     func(ctx context.Context) error { _, _, err := s.Fact(ctx, "k"); return err },
 		`store fact "k"`:                    func(ctx context.Context) error { return s.PutFact(ctx, "k", nil) },
 		`mark "k" handled`:                  func(ctx context.Context) error { _, err := s.MarkHandled(ctx, "k"); return err },
-		"store repository 3":                func(ctx context.Context) error { return s.PutRepository(ctx, store.Repository{ID: 3}) },
-		"ask store":                         s.Check,
+		"note comment 4":                    func(ctx context.Context) error { return s.NoteComment(ctx, 1, 2, store.Comment{ID: 4}) },
+		"hear comment 4": func(ctx context.Context) error {
+			return s.HearComment(ctx, 1, 2, store.Comment{ID: 4, Heard: []byte("{}")})
+		},
+		"answer comment 4":              func(ctx context.Context) error { return s.AnswerComment(ctx, 1, 4) },
+		"read comments of repository 1": func(ctx context.Context) error { _, err := s.Comments(ctx, 1, 2); return err },
+		"store repository 3":            func(ctx context.Context) error { return s.PutRepository(ctx, store.Repository{ID: 3}) },
+		"ask store":                     s.Check,
 	} {
 		if err := call(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want it to say %q", err, want)

@@ -31,6 +31,7 @@ func Run(t *testing.T, fresh func(t testing.TB) string) {
 		"scans by base":                          testScansByBase,
 		"facts":                                  testFacts,
 		"handled":                                testHandled,
+		"comments":                               testComments,
 		"repositories":                           testRepositories,
 		"owners":                                 testOwners,
 		"seeded owners":                          testSeedOwners,
