@@ -28,6 +28,10 @@ type Commit struct {
 	// in the commit. For commits made on GitHub's pages the committer is the account
 	// "web-flow".
 	Author, Committer *Account
+	// ByGitHub: the committer is GitHub itself, known as an account or not: on an
+	// Enterprise Server there may be none. That is what the commit says, as with
+	// everybody whom a commit names.
+	ByGitHub bool
 	CoAuthors         []CoAuthor
 }
 
@@ -91,13 +95,26 @@ func (c *Client) Compare(ctx context.Context, repo Repo, base, head string) (*Co
 	})
 }
 
-// MergeBase is Compare for those who need no commits.
+// MergeBase is the best common ancestor, for those who need no commits.
+// ErrNoMergeBase for unrelated histories. One call.
 func (c *Client) MergeBase(ctx context.Context, repo Repo, base, head string) (string, error) {
-	found, err := c.Compare(ctx, repo, base, head)
-	if err != nil {
+	if err := repo.check(); err != nil {
 		return "", err
 	}
-	return found.MergeBase, nil
+	for _, sha := range []string{base, head} {
+		if err := checkSHA(sha); err != nil {
+			return "", err
+		}
+	}
+	what := fmt.Sprintf("find the merge base of %s and %s in %s", base, head, repo)
+	return call(ctx, c.session, what, func(ctx context.Context, gh *github.Client) (string, error) {
+		found, _, err := gh.Repositories.CompareCommits(ctx, repo.Owner, repo.Name, base, head, &github.ListOptions{PerPage: 1})
+		if err != nil {
+			return "", err
+		}
+		sha := found.GetMergeBaseCommit().GetSHA()
+		return sha, checkSHA(sha)
+	})
 }
 
 // Commits is Compare for those who need no merge base.
@@ -153,8 +170,18 @@ func (c *Client) commitOf(found *github.RepositoryCommit) (Commit, error) {
 	for _, parent := range found.Parents {
 		commit.Parents = append(commit.Parents, parent.GetSHA())
 	}
+	commit.ByGitHub = found.Committer.GetLogin() == webFlow || c.ownAddress(found.GetCommit().GetCommitter().GetEmail())
 	commit.CoAuthors = coAuthors(commit.Message, "users.noreply."+c.app.web.Hostname())
 	return commit, checkSHA(commit.SHA)
+}
+
+// webFlow is GitHub's own account, under which it commits what people do on its
+// pages: merges, suggestions, "Update branch".
+const webFlow = "web-flow"
+
+// ownAddress reports whether an address is that of GitHub itself.
+func (c *Client) ownAddress(email string) bool {
+	return strings.EqualFold(email, "noreply@github.com") || strings.EqualFold(email, "noreply@"+c.app.web.Hostname())
 }
 
 // known is nil for null and for the empty object, which the API answers as well.

@@ -43,20 +43,31 @@ func Evaluate(in Input) Decision {
 		}
 		d.Outcomes = append(d.Outcomes, o)
 	}
-	order := []State{Blocked, Rejected, Open, Signed, Admitted, Warned}
-	slices.SortStableFunc(d.Outcomes, func(a, b Outcome) int { return slices.Index(order, a.State) - slices.Index(order, b.State) })
+	sortOutcomes(d.Outcomes)
 	d.Notes = notes(in, d.Outcomes)
-	switch {
-	case !in.Onboarded:
-		d.Conclusion = Neutral
-	case d.Count(Blocked, Rejected) > 0:
-		d.Conclusion = Failure
-	case d.Count(Open) > 0:
-		d.Conclusion = ActionRequired
-	default:
-		d.Conclusion = Success
-	}
+	d.Conclusion = d.conclude(in.Onboarded)
 	return d
+}
+
+// worstFirst is the order of outcomes.
+var worstFirst = []State{Blocked, Rejected, Open, Signed, Admitted, Warned}
+
+func sortOutcomes(outcomes []Outcome) {
+	slices.SortStableFunc(outcomes, func(a, b Outcome) int {
+		return slices.Index(worstFirst, a.State) - slices.Index(worstFirst, b.State)
+	})
+}
+
+func (d Decision) conclude(onboarded bool) Conclusion {
+	switch {
+	case !onboarded:
+		return Neutral
+	case d.Count(Blocked, Rejected) > 0:
+		return Failure
+	case d.Count(Open) > 0:
+		return ActionRequired
+	}
+	return Success
 }
 
 // block decides a finding that nobody can accept.

@@ -30,6 +30,7 @@ func (r *Report) body(detailsURL string) string {
 	waiting := r.groups(policy.Open)
 	r.table(&b, shown)
 	r.howTo(&b, waiting)
+	r.answers(&b)
 	b.WriteString(r.notes())
 	footer := footer(r, detailsURL)
 	for _, g := range shown {
@@ -180,6 +181,28 @@ func refused(d policy.Decision) []string {
 	return reasons
 }
 
+// answers tells people what came of what they asked.
+func (r *Report) answers(b *strings.Builder) {
+	if len(r.Answers) == 0 {
+		return
+	}
+	b.WriteString("\nAsked here:\n\n")
+	for _, a := range r.Answers {
+		fmt.Fprintf(b, "- %s wrote %s", item(a.To), markdownCode(a.Asked, false))
+		switch {
+		case a.Help:
+			b.WriteString(": the commands stand at the end of this comment.\n")
+		case len(a.Says) == 1:
+			b.WriteString(": " + item(a.Says[0]) + "\n")
+		default:
+			b.WriteString(":\n")
+			for _, says := range a.Says {
+				b.WriteString("  - " + item(says) + "\n")
+			}
+		}
+	}
+}
+
 func (r *Report) notes() string {
 	if len(r.Decision.Notes) == 0 {
 		return ""
@@ -274,6 +297,9 @@ func Meaning(r *Report) lockkeeper.Digest {
 	for _, n := range r.Decision.Notes {
 		fmt.Fprintf(&b, "note %q\n", n)
 	}
+	for _, a := range r.Answers {
+		fmt.Fprintf(&b, "answer %q %q %q %t\n", a.To, a.Asked, a.Says, a.Help)
+	}
 	return lockkeeper.Sum([]byte(b.String()))
 }
 
@@ -286,7 +312,9 @@ A line of a new comment that starts so, by a reviewer:
 - ` + "`/lockkeeper sign-off NAME \"reason\"`" + ` accepts what was found about a package or file; ` + "`all`" + ` accepts everything shown
 - ` + "`/lockkeeper reject NAME \"reason\"`" + ` holds it, whoever signed off
 - ` + "`/lockkeeper withdraw NAME`" + ` takes back one's own word
-- ` + "`/lockkeeper rescan`" + ` looks again
+- ` + "`/lockkeeper rescan`" + ` looks again; anybody may ask for that
+- ` + "`/lockkeeper explain NAME`" + ` says here what was found about it, what that comes to and why
+- ` + "`/lockkeeper help`" + ` points here
 
 NAME can be ` + "`name`, `name@version`, `cargo/name` or a file's path" + `.
 

@@ -26,9 +26,19 @@ type Report struct {
 	Onboarded bool
 	// BaseBranch is where the policy comes from; empty at the command line.
 	BaseBranch string
+	// Answers to those who asked something in the pull request; for the comment.
+	Answers []Answer
 	// Command repeats the scan and shows the build code, for the last line on a
 	// terminal; may be empty.
 	Command string
+}
+
+// Answer is what somebody is told who asked something, or who was not understood.
+type Answer struct {
+	To    string   // login
+	Asked string   // the line as written
+	Says  []string // sentences
+	Help  bool     // they asked for the commands, which stand below
 }
 
 // group is all outcomes about one package, or about one file where the findings

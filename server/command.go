@@ -1,10 +1,15 @@
 package server
 
 import (
+	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/config/strict"
 	"github.com/lockkeeper/lockkeeper/policy"
 )
 
@@ -16,8 +21,12 @@ const (
 	reject   verb = "reject"
 	withdraw verb = "withdraw"
 	rescan   verb = "rescan"
-	help     verb = "help" // answered by the one comment, which lists the commands
+	explain  verb = "explain"
+	help     verb = "help"
 )
+
+// everything is the target that means all findings shown.
+const everything = "all"
 
 // verdict of the verbs that give one.
 func (v verb) verdict() (policy.Verdict, bool) {
@@ -34,7 +43,8 @@ func (v verb) verdict() (policy.Verdict, bool) {
 
 // command is one line of a comment that speaks to Lockkeeper.
 type command struct {
-	verb    verb // empty: not understood
+	verb    verb   // empty: not understood
+	name    string // of the verb as written, where it was not understood
 	targets []string
 	reason  string
 	line    string // as written, for the answer
@@ -105,7 +115,8 @@ func parseCommand(rest, line string) command {
 	if len(words) == 0 {
 		return c
 	}
-	name := strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(words[0].text))
+	c.name = words[0].text
+	name := strings.ToLower(dashes.Replace(c.name))
 	words = words[1:]
 	if name == "sign" && len(words) > 0 && strings.EqualFold(words[0].text, "off") {
 		name, words = "signoff", words[1:]
@@ -113,14 +124,19 @@ func parseCommand(rest, line string) command {
 	switch name {
 	case "signoff", "signedoff":
 		c.verb = signOff
-	case "reject":
-		c.verb = reject
-	case "withdraw":
-		c.verb = withdraw
+	case "reject", "withdraw", "explain":
+		c.verb = verb(name)
 	case "rescan", "help":
 		c.verb = verb(name)
-		return c
+		words = nil
 	default:
+		return c
+	}
+	c.name = ""
+	if c.verb == explain {
+		for _, w := range words {
+			c.targets = append(c.targets, w.text)
+		}
 		return c
 	}
 	var reason []string
@@ -135,6 +151,20 @@ func parseCommand(rest, line string) command {
 	}
 	c.reason = clip(strings.TrimSpace(strings.Join(reason, " ")), maxReason)
 	return c
+}
+
+// dashes are left out of a verb, those that phones make of "-" included.
+var dashes = strings.NewReplacer("-", "", "_", "", "\u2010", "", "\u2011", "", "\u2012", "", "\u2013", "", "\u2014", "", "\u2212", "")
+
+// meant says what is wrong with a command that was not understood.
+func (c command) meant() string {
+	if c.name == "" {
+		return "it does not say what to do; /lockkeeper help lists the commands"
+	}
+	if close := strict.Closest(c.name, []string{string(signOff), string(reject), string(withdraw), string(rescan), string(explain), string(help)}); close != "" {
+		return fmt.Sprintf("there is no command %q; did you mean %s?", clip(c.name, 40), close)
+	}
+	return fmt.Sprintf("there is no command %q; /lockkeeper help lists those that there are", clip(c.name, 40))
 }
 
 type word struct {
@@ -191,29 +221,71 @@ func clip(s string, n int) string {
 
 // selectFindings gives the outcomes that a target means: "all", a package's name,
 // name@version, ecosystem/name, package URL, a file's path, or at least eight
-// digits of a finding's digest. A bare name that stands for packages of two
-// ecosystems means none: it must be said which.
+// digits of a finding's digest. Names of PyPI may be spelt as PyPI lets them be. A
+// bare name that stands for packages of two ecosystems means none: it must be said
+// which. What follows a name in a sentence, "ring:" or "`ring`,", is left out if
+// nothing is called so.
 func selectFindings(outcomes []policy.Outcome, target string) []policy.Outcome {
-	target = strings.Trim(target, "`")
-	var chosen []policy.Outcome
-	ecosystems := map[string]bool{}
+	for _, t := range []string{target, strings.Trim(target, "`'\",;:()")} {
+		if len(ecosystemsOf(outcomes, t)) > 1 {
+			return nil
+		}
+		var chosen []policy.Outcome
+		for _, o := range outcomes {
+			if named(o, t) {
+				chosen = append(chosen, o)
+			}
+		}
+		if len(chosen) > 0 {
+			return chosen
+		}
+	}
+	return nil
+}
+
+func named(o policy.Outcome, target string) bool {
+	f := o.Finding
+	if f.Package.Name == "" {
+		return target == everything || target == f.Lockfile || digestOf(o, target)
+	}
+	return target == everything || bare(f.Package, target) || digestOf(o, target) || target == f.Package.String() ||
+		same(f.Package, target, f.Package.ID()) || same(f.Package, target, f.Package.ID()+"@"+f.Package.Version)
+}
+
+// bare reports whether target is the package's name without its ecosystem.
+func bare(p lockkeeper.Package, target string) bool {
+	return p.Name != "" && (same(p, target, p.Name) || same(p, target, p.Name+"@"+p.Version))
+}
+
+var pypiRun = regexp.MustCompile(`[-_.]+`)
+
+// same compares names as their ecosystem does: PyPI's in their canonical form (PEP
+// 503), all others exactly.
+func same(p lockkeeper.Package, target, name string) bool {
+	if target == name {
+		return true
+	}
+	if p.Ecosystem != lockkeeper.PyPI {
+		return false
+	}
+	targetName, targetVersion, _ := strings.Cut(target, "@")
+	own, version, _ := strings.Cut(name, "@")
+	return version == targetVersion && own == strings.ToLower(pypiRun.ReplaceAllString(targetName, "-"))
+}
+
+func digestOf(o policy.Outcome, target string) bool {
+	digits := strings.TrimPrefix(target, "sha256:")
+	return len(digits) >= 8 && strings.HasPrefix(o.Digest.Hex(), digits)
+}
+
+// ecosystemsOf are the packages, with their ecosystems, that a bare name could mean.
+func ecosystemsOf(outcomes []policy.Outcome, target string) []string {
+	var ids []string
 	for _, o := range outcomes {
-		f := o.Finding
-		name := f.Package.Name
-		bare := name != "" && (target == name || target == name+"@"+f.Package.Version)
-		exact := target == "all" ||
-			name != "" && (target == f.Package.ID() || target == f.Package.ID()+"@"+f.Package.Version || target == f.Package.String()) ||
-			name == "" && target == f.Lockfile ||
-			len(target) >= 8 && strings.HasPrefix(o.Digest.Hex(), strings.TrimPrefix(target, "sha256:"))
-		if bare {
-			ecosystems[string(f.Package.Ecosystem)] = true
-		}
-		if bare || exact {
-			chosen = append(chosen, o)
+		if bare(o.Finding.Package, target) {
+			ids = append(ids, o.Finding.Package.ID())
 		}
 	}
-	if len(ecosystems) > 1 {
-		return nil
-	}
-	return chosen
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/lockkeeper/lockkeeper/github/githubtest"
 	"github.com/lockkeeper/lockkeeper/registry/registrytest"
@@ -250,20 +249,9 @@ func TestEditedCommentsAreNotHeard(t *testing.T) {
 	w.settle()
 	comment := p.Comment("reviewer", "Let me think.")
 	w.settle()
-	waitSecond(t)
 	comment.Edit("author", yes)
 	p.Comment("outsider", "/lockkeeper rescan")
 	w.want(p, "action_required", "after somebody put words into a reviewer's comment")
-}
-
-// waitSecond returns in the next whole second: GitHub tells times in those.
-func waitSecond(t *testing.T) {
-	t.Helper()
-	now := time.Now()
-	select {
-	case <-time.After(now.Truncate(time.Second).Add(time.Second).Sub(now)):
-	case <-t.Context().Done():
-	}
 }
 
 func TestRejectHoldsUntilWithdrawn(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lockkeeper/lockkeeper/queue"
+	"github.com/lockkeeper/lockkeeper/store"
 )
 
 // maxDelivery bounds a webhook's body, in bytes: GitHub sends at most 25 MB.
@@ -81,6 +82,9 @@ func (d deliveries) Handle(ctx context.Context, event, delivery string, payload 
 	if err != nil {
 		return githubapp.ValidationError{EventType: event, DeliveryID: delivery, Cause: err}
 	}
+	if err := d.note(ctx, parsed); err != nil {
+		return fmt.Errorf("keep the comment of delivery %s: %w", delivery, err)
+	}
 	for _, job := range jobsOf(parsed) {
 		if err := d.s.queue.Put(ctx, job); err != nil {
 			return fmt.Errorf("keep the job of delivery %s: %w", delivery, err)
@@ -88,6 +92,19 @@ func (d deliveries) Handle(ctx context.Context, event, delivery string, payload 
 		zerolog.Ctx(ctx).Debug().Str("kind", string(job.Kind)).Int("pull", job.Pull).Msg("kept a job")
 	}
 	return nil
+}
+
+// note keeps a new comment's digest: an edit within the second of its creation does
+// not show in GitHub's times.
+func (d deliveries) note(ctx context.Context, event any) error {
+	e, ok := event.(*gh.IssueCommentEvent)
+	if !ok || e.GetAction() != "created" || !e.GetIssue().IsPullRequest() || e.GetComment().GetUser().GetType() == "Bot" || e.GetRepo().GetID() == 0 || e.GetComment().GetID() == 0 {
+		return nil
+	}
+	body := e.GetComment().GetBody()
+	return d.s.cfg.Store.NoteComment(ctx, e.GetRepo().GetID(), e.GetIssue().GetNumber(), store.Comment{
+		ID: e.GetComment().GetID(), Body: bodyDigest(body), Command: len(parseCommands(body)) > 0, NotedAt: d.s.cfg.Now(),
+	})
 }
 
 // jobsOf says what an event makes dirty. The payload is a hint alone: whoever

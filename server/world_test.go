@@ -3,6 +3,8 @@ package server_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -98,7 +100,35 @@ type world struct {
 	branches int // opened so far: topic-1, topic-2, ...
 	// onRequest is called before GitHub answers a request.
 	onRequest atomic.Pointer[func(*http.Request)]
+	clock     *clock
 }
+
+// clock is the time of server and GitHub, which runs ahead when told to.
+type clock struct {
+	mu    sync.Mutex
+	ahead time.Duration
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.ahead)
+}
+
+func (c *clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ahead += d
+}
+
+// appKey is one for all tests: making one takes a while.
+var appKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
 
 // lockedBuffer keeps what is logged.
 type lockedBuffer struct {
@@ -122,12 +152,12 @@ func (l *lockedBuffer) String() string {
 // has the given policy; an empty one leaves .lockkeeper out.
 func newWorld(t *testing.T, policy string) *world {
 	t.Helper()
-	w := &world{t: t, registry: registrytest.New(), log: &lockedBuffer{}}
+	w := &world{t: t, registry: registrytest.New(), log: &lockedBuffer{}, clock: &clock{}}
 	must(t, w.registry.LoadText([]byte(crates)))
 	must(t, w.registry.Start())
 	t.Cleanup(func() { w.registry.Close() })
 	var err error
-	w.github, err = githubtest.New(githubtest.Config{})
+	w.github, err = githubtest.New(githubtest.Config{Clock: w.clock.Now, PrivateKey: appKey()})
 	must(t, err)
 	front := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		if f := w.onRequest.Load(); f != nil {
@@ -175,7 +205,7 @@ func (w *world) start() {
 	must(t, err)
 	w.scanner = &scan.Scanner{Registries: map[lockkeeper.Ecosystem]registry.Client{lockkeeper.Cargo: client}, Facts: w.store, Owners: w.store}
 	w.server, err = server.New(context.Background(), server.Config{
-		WebhookSecret: secret, App: app, Store: w.store, Log: zerolog.New(w.log).Level(zerolog.TraceLevel),
+		Now: w.clock.Now, WebhookSecret: secret, App: app, Store: w.store, Log: zerolog.New(w.log).Level(zerolog.TraceLevel),
 		Scanner: w.scanner,
 	})
 	must(t, err)
@@ -248,6 +278,7 @@ func (w *world) settle() {
 			w.t.Fatalf("the server does not come to rest: %v\n%s", err, w.log)
 		}
 		if idle {
+			w.clock.Advance(time.Second) // people read before they write, and GitHub tells whole seconds
 			return
 		}
 		<-ticker.C
@@ -267,6 +298,7 @@ func (w *world) eventually(p *githubtest.Pull, conclusion string) {
 			w.t.Fatalf("the check is %q, want %q\n%s", w.check(p.Head(), mainCheck).Conclusion, conclusion, w.log)
 		}
 	}
+	w.clock.Advance(time.Second)
 }
 
 // check is the newest run of that name at the pull request's head.

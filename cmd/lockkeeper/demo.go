@@ -86,6 +86,9 @@ func (d *demo) once(ctx context.Context, p *process) error {
 	say := func(format string, args ...any) { fmt.Fprintf(p.stdout, format+"\n", args...) }
 	say("The pull request's check: %s", d.title())
 	const words = `/lockkeeper sign-off all "I read the build script"`
+	if err := nextSecond(ctx); err != nil {
+		return err
+	}
 	for _, step := range []struct{ login, body, conclusion string }{
 		{demoAuthor, words, "action_required"},
 		{demoOutsider, words, "action_required"},
@@ -118,6 +121,18 @@ type demo struct {
 	pull   *githubtest.Pull
 	server *server.Server
 	stops  []func()
+}
+
+// nextSecond waits for the next whole second. GitHub tells the times of comments in
+// those, and one of the second in which the findings were shown may be older.
+func nextSecond(ctx context.Context) error {
+	now := time.Now()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(now.Truncate(time.Second).Add(time.Second).Sub(now)):
+		return nil
+	}
 }
 
 func (d *demo) stop() {

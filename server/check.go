@@ -1,0 +1,212 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/github"
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/report"
+	"github.com/lockkeeper/lockkeeper/store"
+)
+
+// checkName carries the base branch, so that a pass earned against a lenient
+// branch does not serve another.
+func checkName(baseRef string) string { return "lockkeeper: " + baseRef }
+
+// startCheck opens a check run in progress. While a rescan of the same head is
+// made, the run of the scan before stays as it is, and 0 is returned.
+func (w *worker) startCheck(ctx context.Context, s subject, before store.Scan) (int64, error) {
+	if before.CheckID != 0 && before.Head == s.head && before.BaseRef == s.baseRef {
+		return 0, nil
+	}
+	if err := w.mayWrite(ctx); err != nil {
+		return 0, err
+	}
+	return w.client.StartCheck(ctx, w.repo, github.Check{Name: checkName(s.baseRef), Head: s.head, ExternalID: w.externalID(s)})
+}
+
+// finishCheck writes the result and gives the id of the run that carries it. The
+// run of the scan before is written to again as long as the findings are the same:
+// GitHub adds annotations and never takes one away.
+func (w *worker) finishCheck(ctx context.Context, s subject, check int64, before store.Scan, out github.Check, same bool) (int64, error) {
+	if err := w.mayWrite(ctx); err != nil {
+		return 0, err
+	}
+	switch {
+	case check == 0 && same:
+		check, out.Annotations = before.CheckID, nil
+	case check == 0:
+		var err error
+		if check, err = w.client.StartCheck(ctx, w.repo, github.Check{Name: out.Name, Head: out.Head, ExternalID: out.ExternalID}); err != nil {
+			return 0, err
+		}
+	}
+	return check, w.client.FinishCheck(ctx, w.repo, check, out)
+}
+
+// externalID marks a check run as this generation's, so that a repeated attempt
+// finds it.
+func (w *worker) externalID(s subject) string {
+	number := 0
+	if s.pull != nil {
+		number = s.pull.Number
+	}
+	return fmt.Sprintf("%d/%d/%s/%d", w.repo.ID, number, s.baseRef, w.generation)
+}
+
+// beyondBounds says that a change cannot be judged, whatever is tried.
+func beyondBounds(s subject, err error) github.Check {
+	return github.Check{
+		Name: checkName(s.baseRef), Head: s.head, Conclusion: policy.Failure,
+		Title:   "The change is too large to be judged",
+		Summary: "Nothing that could not be looked at passes. Split the change, or rebase it onto the base branch:\n\n" + report.Fenced(err.Error()),
+	}
+}
+
+func brokenRules(s subject, err error) github.Check {
+	return github.Check{
+		Name: checkName(s.baseRef), Head: s.head, Conclusion: policy.Failure,
+		Title:   "The rules of this repository cannot be read",
+		Summary: fmt.Sprintf("A file in `.lockkeeper` on the branch %s has a mistake, so no pull request can be judged until its owners mend it:\n\n%s\n`lockkeeper policy check` finds such mistakes before they are merged.", report.Code(s.baseRef), report.Fenced(err.Error())),
+	}
+}
+
+func brokenOrganisation(s subject, err *organisationError) github.Check {
+	return github.Check{
+		Name: checkName(s.baseRef), Head: s.head, Conclusion: policy.Failure,
+		Title: "The organisation's policy cannot be read",
+		Summary: fmt.Sprintf("The policy of all repositories of %s, `%s` on the default branch of its repository `%s`, cannot be read, so no pull request can be judged until its owners mend it:\n\n%s",
+			report.Code(err.owner), policy.Path, organisationRepo, report.Fenced(err.Error())),
+	}
+}
+
+// hold writes a check that says why nothing can be judged. The next scan starts a
+// run of its own. What was shown before stays known, since people may speak of it
+// meanwhile.
+func (w *worker) hold(ctx context.Context, s subject, check int64, before store.Scan, out github.Check) error {
+	out.ExternalID = w.externalID(s)
+	check, err := w.finishCheck(ctx, s, check, before, out, false)
+	if err != nil || s.pull == nil {
+		return err
+	}
+	shown, err := shownBefore(before)
+	if err != nil {
+		return err
+	}
+	shown.Held = true
+	encoded, err := json.Marshal(shown)
+	if err != nil {
+		return fmt.Errorf("encode the scan: %w", err)
+	}
+	record := before
+	record.RepoID, record.Pull, record.Generation, record.Open = w.repo.ID, s.pull.Number, w.generation, true
+	record.Head, record.BaseRef, record.CheckID, record.Conclusion, record.Result, record.At = s.head, s.baseRef, check, out.Conclusion, encoded, w.cfg.Now()
+	err = w.cfg.Store.PutScan(ctx, record)
+	if errors.Is(err, store.ErrStale) {
+		return nil
+	}
+	return err
+}
+
+// publish looks again and writes, or drops what is no longer of the newest scan.
+func (w *worker) publish(ctx context.Context, s subject, check int64, before store.Scan, v *verdict) (written bool, err error) {
+	r := v.report
+	run := report.CheckRun(r)
+	out := github.Check{
+		Name: checkName(s.baseRef), Head: s.head, ExternalID: w.externalID(s),
+		Conclusion: run.Conclusion, Title: run.Title, Summary: run.Summary, Annotations: annotations(run.Annotations),
+	}
+	if s.pull == nil {
+		_, err := w.finishCheck(ctx, s, check, before, out, false)
+		return err == nil, err
+	}
+	now, err := w.client.Pull(ctx, w.repo, s.pull.Number)
+	if err != nil {
+		return false, err
+	}
+	if !now.Open || now.Head != s.head || now.BaseRef != s.baseRef {
+		zerolog.Ctx(ctx).Info().Msg("dropped a result: the pull request moved on")
+		return false, nil
+	}
+	shown, err := shownBefore(before)
+	if err != nil {
+		return false, err
+	}
+	found := summaryOf(r, shown)
+	record := store.Scan{
+		RepoID: w.repo.ID, Pull: s.pull.Number, Head: s.head, Open: true, Base: v.sides.tipID, BaseRef: s.baseRef, MergeBase: v.sides.mergeBase,
+		CheckID: cmp.Or(check, before.CheckID), CommentID: before.CommentID, CommentDigest: before.CommentDigest,
+		Generation: w.generation, Conclusion: r.Decision.Conclusion, At: w.cfg.Now(),
+	}
+	if record.Result, err = json.Marshal(found); err != nil {
+		return false, fmt.Errorf("encode the scan: %w", err)
+	}
+	err = w.cfg.Store.PutScan(ctx, record)
+	if errors.Is(err, store.ErrStale) {
+		zerolog.Ctx(ctx).Info().Msg("dropped a result: a newer scan was made")
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if record.CheckID, err = w.finishCheck(ctx, s, check, before, out, found.same(shown)); err != nil {
+		return false, err
+	}
+	if err := w.comment(ctx, s, &record, r); err != nil {
+		return false, err
+	}
+	record.At = w.cfg.Now()
+	if record.Result, err = json.Marshal(found.shownFrom(record.At)); err != nil {
+		return false, fmt.Errorf("encode the scan: %w", err)
+	}
+	err = w.cfg.Store.PutScan(ctx, record)
+	if errors.Is(err, store.ErrStale) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func annotations(all []report.Annotation) []github.Annotation {
+	out := make([]github.Annotation, len(all))
+	for i, a := range all {
+		out[i] = github.Annotation{Path: a.Path, Line: a.Line, Level: github.AnnotationLevel(a.Level), Title: a.Title, Message: a.Message}
+	}
+	return out
+}
+
+// comment writes the one comment if its meaning changed, and notes that in record. A
+// pull request about which there is nothing to say gets none.
+func (w *worker) comment(ctx context.Context, s subject, record *store.Scan, r *report.Report) error {
+	body := report.Comment(r, "")
+	digest := string(report.Meaning(r))
+	silent := record.CommentID == 0 && len(r.Answers) == 0 && r.Decision.Count(policy.Open, policy.Blocked, policy.Rejected, policy.Signed) == 0
+	if digest == record.CommentDigest || silent {
+		return nil
+	}
+	if err := w.mayWrite(ctx); err != nil {
+		return err
+	}
+	if record.CommentID == 0 { // a store that was lost must not lead to a second comment
+		id, _, err := w.client.FindComment(ctx, w.repo, s.pull.Number, report.Marker)
+		if err != nil {
+			return err
+		}
+		record.CommentID = id
+	}
+	id, err := w.client.PutComment(ctx, w.repo, s.pull.Number, record.CommentID, report.Marker, body)
+	switch {
+	case github.Temporary(err):
+		return err
+	case err != nil: // the conversation is locked; the check says the same
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("could not write the comment")
+	default:
+		record.CommentID, record.CommentDigest = id, digest
+	}
+	return nil
+}
