@@ -51,6 +51,9 @@ func (l listener) understand(c command) (heardCommand, []policy.Outcome) {
 				return said, nil // all of a line, or nothing
 			}
 			chosen = append(chosen, found...)
+			if late := selectFindings(l.later, target); len(late) > 0 {
+				said.Note = fmt.Sprintf("it holds for what was shown when it was written; %s came later and is not part of it", naming(late))
+			}
 		}
 		return said, chosen
 	case c.verb == explain:
@@ -88,6 +91,19 @@ func (l listener) problem(target string, found []policy.Outcome) string {
 	return fmt.Sprintf("%q is no package and no file that was found here%s", target, meant)
 }
 
+// naming is what an outcome is about, in a few words, and how many more there are.
+func naming(outcomes []policy.Outcome) string {
+	words := subjectOf(outcomes[0])
+	if more := len(outcomes) - 1; more > 0 {
+		words += fmt.Sprintf(" (and %d more)", more)
+	}
+	return words
+}
+
+func subjectOf(o policy.Outcome) string {
+	return cmp.Or(strings.TrimSpace(o.Finding.Package.Name+" "+o.Finding.Package.Version), o.Finding.Lockfile)
+}
+
 // names are what targets could have meant.
 func (l listener) names() []string {
 	names := []string{everything}
@@ -104,8 +120,7 @@ func (l listener) explained(target string) []string {
 	var says []string
 	for _, o := range selectFindings(slices.Concat(l.shown, l.later), target) {
 		f := o.Finding
-		what := cmp.Or(strings.TrimSpace(f.Package.Name+" "+f.Package.Version), f.Lockfile)
-		says = append(says, fmt.Sprintf("%s %s (%s). It is %s: %s.", what, f.Message, f.Rule, o.State, strings.Join(append(slices.Clone(o.Why), o.Refused...), "; ")))
+		says = append(says, fmt.Sprintf("%s %s (%s). It is %s: %s.", subjectOf(o), f.Message, f.Rule, o.State, strings.Join(append(slices.Clone(o.Why), o.Refused...), "; ")))
 	}
 	if len(says) > 0 {
 		return says
@@ -138,8 +153,8 @@ func answers(v *verdict) []report.Answer {
 		for _, c := range h.Commands {
 			a := report.Answer{To: h.Login, Asked: c.Line}
 			switch {
-			case c.Problem != "":
-				a.Says = []string{c.Problem}
+			case c.Problem != "" || c.Note != "":
+				a.Says = []string{cmp.Or(c.Problem, c.Note)}
 			case c.Verb == explain:
 				for _, target := range c.Targets {
 					a.Says = append(a.Says, l.explained(target)...)

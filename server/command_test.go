@@ -65,7 +65,7 @@ func TestSelectFindings(t *testing.T) {
 	for target, want := range map[string]int{
 		"all": 6, "ring": 2, "`ring`": 2, "ring@0.17.8": 1, "cargo/ring": 2, "pkg:cargo/ring@0.16.0": 1,
 		"yaml": 0, "pypi/yaml": 1, "cargo/yaml@1.0.0": 1, ".cargo/config.toml": 1, "Cargo.lock": 0,
-		"ring:": 2, "`ring`,": 2, "(cc)": 0, "Ring": 0, "pypi/YAML": 0, "My_Pkg": 1, "my.pkg@2.0": 1, "pypi/MY-pkg": 1, "pypi/my_pkg@1.0": 0,
+		"ring:": 2, "`ring`,": 2, "(cc)": 0, "Ring": 0, "pypi/YAML": 1, "My_Pkg": 1, "my.pkg@2.0": 1, "pypi/MY-pkg": 1, "pypi/my_pkg@1.0": 0,
 		"rin": 0, "": 0, "sha256:": 0, outcomes[2].Digest.Hex()[:8]: 1, outcomes[2].Digest.Hex()[:7]: 0, string(outcomes[0].Digest): 1,
 	} {
 		if got := selectFindings(outcomes, target); len(got) != want {

@@ -13,6 +13,7 @@ import (
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/github"
 	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/queue"
 	"github.com/lockkeeper/lockkeeper/store"
 )
 
@@ -41,6 +42,7 @@ type heardCommand struct {
 	Verb    verb     `json:"verb,omitempty"`
 	Targets []string `json:"targets,omitempty"`
 	Problem string   `json:"problem,omitempty"` // why it had no effect
+	Note    string   `json:"note,omitempty"`    // what it had no effect on
 }
 
 // bodyDigest is of the text of a comment, however its lines end.
@@ -78,7 +80,7 @@ func (w *worker) hear(ctx context.Context, v *verdict, in policy.Input, s subjec
 		}
 	}
 	w.missing(v, noted, comments)
-	outcomes, since := policy.Evaluate(in).Outcomes, shown.since()
+	now := policy.Evaluate(in).Outcomes
 	for _, comment := range comments {
 		note := notes[comment.ID]
 		commands := parseCommands(comment.Body)
@@ -86,16 +88,48 @@ func (w *worker) hear(ctx context.Context, v *verdict, in policy.Input, s subjec
 		if note.Heard != nil || len(commands) == 0 || comment.Author.Bot || comment.Author.ID == 0 || !w.asCreated(v, comment, note) {
 			continue
 		}
-		l := listener{commands: commands, changes: v.report.Scan.Changes}
-		for _, o := range outcomes {
-			if at, ok := since[o.Digest]; ok && !at.IsZero() && !comment.Created.Before(at) {
-				l.shown = append(l.shown, o)
-			} else {
+		l := listener{commands: commands, changes: v.report.Scan.Changes, shown: shown.at(comment.Created)}
+		for _, o := range now {
+			if !slices.ContainsFunc(l.shown, func(s policy.Outcome) bool { return s.Digest == o.Digest }) {
 				l.later = append(l.later, o)
 			}
 		}
 		if err := w.record(ctx, v, s, comment, l); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// tellOthers queues the open pull requests, but the one of about, that show a finding
+// about which something was said there: a sign-off holds for them as well, and so
+// does a rejection.
+func (s *Server) tellOthers(ctx context.Context, about queue.Job, said map[lockkeeper.Digest]bool) error {
+	if len(said) == 0 {
+		return nil
+	}
+	open, err := s.cfg.Store.ScansByBase(ctx, about.RepoID, "")
+	if err != nil {
+		return err
+	}
+	for _, scan := range open {
+		if scan.Pull == about.Pull {
+			continue
+		}
+		full, _, err := s.cfg.Store.GetScan(ctx, about.RepoID, scan.Pull)
+		if err != nil {
+			return err
+		}
+		shown, err := shownBefore(full)
+		if err != nil {
+			return err
+		}
+		if !shown.has(said) {
+			continue
+		}
+		job := queue.Job{Kind: queue.Pull, Installation: about.Installation, RepoID: about.RepoID, Owner: about.Owner, Repo: about.Repo, Pull: scan.Pull}
+		if err := s.queue.Put(ctx, job); err != nil {
+			return fmt.Errorf("queue pull request %d: %w", scan.Pull, err)
 		}
 	}
 	return nil
@@ -133,6 +167,7 @@ func (w *worker) missing(v *verdict, noted []store.Comment, listed []github.Comm
 // record keeps the verdicts of one comment, and then that it was heard: dying in
 // between, the next run records the same again, which changes nothing.
 func (w *worker) record(ctx context.Context, v *verdict, s subject, comment github.Comment, l listener) error {
+	about := map[lockkeeper.Digest]bool{}
 	h := heard{ID: comment.ID, By: comment.Author.ID, Login: comment.Author.Login, Where: comment.URL}
 	for i, c := range l.commands {
 		said, chosen := l.understand(c)
@@ -143,11 +178,15 @@ func (w *worker) record(ctx context.Context, v *verdict, s subject, comment gith
 				Finding: o.Digest, Verdict: verdict, By: comment.Author.ID, Login: comment.Author.Login,
 				Reason: c.reason, Where: comment.URL, At: comment.Created,
 			}
+			about[o.Digest] = true
 			source := fmt.Sprintf("comment:%d/%d/%s", comment.ID, i, o.Digest)
 			if _, err := w.cfg.Store.AddStatement(ctx, w.repo.ID, s.pull.Number, statement, source); err != nil {
 				return err
 			}
 		}
+	}
+	if err := w.tellOthers(ctx, w.job, about); err != nil {
+		return err
 	}
 	encoded, err := json.Marshal(h)
 	if err != nil {

@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper"
@@ -15,25 +16,45 @@ import (
 type summary struct {
 	Title    string           `json:"title"`
 	Findings []summaryFinding `json:"findings"`
+	// Gone are those of the scan before that this one did not find any more, with when
+	// that was shown: a comment that was written meanwhile may be about them.
+	Gone []summaryFinding `json:"gone,omitempty"`
 	// Held: this run could not judge; the findings are those of the scan before.
 	Held bool `json:"held,omitempty"`
 }
 
 type summaryFinding struct {
-	Digest lockkeeper.Digest `json:"digest"`
-	Rule   policy.Rule       `json:"rule"`
-	State  policy.State      `json:"state"`
+	Digest   lockkeeper.Digest  `json:"digest"`
+	Rule     policy.Rule        `json:"rule"`
+	State    policy.State       `json:"state"`
+	Package  lockkeeper.Package `json:"package,omitzero"`
+	Lockfile string             `json:"lockfile"`
 	// Since is from when on it has been shown without a break; zero while it is not
 	// certain that GitHub shows it.
 	Since time.Time `json:"since,omitzero"`
+	Until time.Time `json:"until,omitzero"` // of those that are gone
 }
 
 // summaryOf is what r shows. What was shown before has been shown since then.
 func summaryOf(r *report.Report, before summary) summary {
-	since := before.since()
+	known := map[lockkeeper.Digest]summaryFinding{}
+	for _, f := range before.Findings {
+		known[f.Digest] = f
+	}
 	s := summary{Title: r.Title()}
 	for _, o := range r.Decision.Outcomes {
-		s.Findings = append(s.Findings, summaryFinding{Digest: o.Digest, Rule: o.Finding.Rule, State: o.State, Since: since[o.Digest]})
+		f := o.Finding
+		s.Findings = append(s.Findings, summaryFinding{
+			Digest: o.Digest, Rule: f.Rule, State: o.State, Package: f.Package, Lockfile: f.Lockfile, Since: known[o.Digest].Since,
+		})
+	}
+	for _, o := range r.Decision.Outcomes {
+		delete(known, o.Digest)
+	}
+	for _, f := range before.Findings {
+		if gone, ok := known[f.Digest]; ok && !gone.Since.IsZero() {
+			s.Gone = append(s.Gone, f)
+		}
 	}
 	return s
 }
@@ -57,16 +78,28 @@ func (s summary) shownFrom(at time.Time) summary {
 			s.Findings[i].Since = at
 		}
 	}
+	for i := range s.Gone {
+		s.Gone[i].Until = at
+	}
 	return s
 }
 
-// since says of each finding since when it has been shown.
-func (s summary) since() map[lockkeeper.Digest]time.Time {
-	times := map[lockkeeper.Digest]time.Time{}
-	for _, f := range s.Findings {
-		times[f.Digest] = f.Since
+// at gives what was shown at a time, as far as s knows, in the form in which commands
+// choose from findings. GitHub's times are whole seconds: what was shown in the same
+// second was shown later.
+func (s summary) at(t time.Time) []policy.Outcome {
+	var shown []policy.Outcome
+	for _, f := range slices.Concat(s.Findings, s.Gone) {
+		if !f.Since.IsZero() && !t.Before(f.Since) && (f.Until.IsZero() || t.Before(f.Until)) {
+			shown = append(shown, policy.Outcome{Digest: f.Digest, State: f.State, Finding: policy.Finding{Rule: f.Rule, Package: f.Package, Lockfile: f.Lockfile}})
+		}
 	}
-	return times
+	return shown
+}
+
+// has reports whether any of the findings is shown.
+func (s summary) has(digests map[lockkeeper.Digest]bool) bool {
+	return slices.ContainsFunc(s.Findings, func(f summaryFinding) bool { return digests[f.Digest] })
 }
 
 // same reports whether s has the findings of an earlier summary, whatever their

@@ -45,9 +45,23 @@ func (w *worker) pull(ctx context.Context, number int) error {
 	}
 	w.repo = pull.Repo
 	if !pull.Open {
-		return nil
+		return w.closed(ctx, number)
 	}
 	return w.judge(ctx, subject{pull: pull, private: pull.Repo.Private, baseRef: pull.BaseRef, head: pull.Head})
+}
+
+// closed notes that a pull request is open no more. Another one that is opened
+// from the same commits is another one.
+func (w *worker) closed(ctx context.Context, number int) error {
+	record, found, err := w.cfg.Store.GetScan(ctx, w.repo.ID, number)
+	if err != nil || !found || !record.Open {
+		return err
+	}
+	record.Open, record.Generation = false, w.generation
+	if err := w.cfg.Store.PutScan(ctx, record); !errors.Is(err, store.ErrStale) {
+		return err
+	}
+	return nil
 }
 
 // branch queues every open pull request of a base branch whose rules may have
