@@ -138,7 +138,7 @@ func (w *worker) publish(ctx context.Context, s subject, check int64, before sto
 	if err != nil {
 		return false, err
 	}
-	found := summaryOf(r, shown)
+	found := summaryOf(r, shown, w.cfg.Now())
 	record := store.Scan{
 		RepoID: w.repo.ID, Pull: s.pull.Number, Head: s.head, Open: true, Base: v.sides.tipID, BaseRef: s.baseRef, MergeBase: v.sides.mergeBase,
 		CheckID: cmp.Or(check, before.CheckID), CommentID: before.CommentID, CommentDigest: before.CommentDigest,

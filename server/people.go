@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/allowlist"
@@ -36,13 +37,16 @@ func (w *worker) decide(ctx context.Context, v *verdict, in policy.Input, s subj
 	return nil
 }
 
-// statements are all that were made in this repository about any of the findings.
+// statements are all that were made in this repository about any of the findings, in
+// the order in which people made them: what comes in late is not what they said last.
 func (w *worker) statements(ctx context.Context, findings []policy.Finding) ([]policy.Statement, error) {
 	var digests []lockkeeper.Digest
 	for _, f := range findings {
 		digests = append(digests, f.Digest())
 	}
-	return w.cfg.Store.Statements(ctx, w.repo.ID, digests)
+	statements, err := w.cfg.Store.Statements(ctx, w.repo.ID, digests)
+	slices.SortStableFunc(statements, func(a, b policy.Statement) int { return a.At.Compare(b.At) })
+	return statements, err
 }
 
 // people adds to in what policy must know of those who said something: what rights

@@ -16,8 +16,8 @@ import (
 type summary struct {
 	Title    string           `json:"title"`
 	Findings []summaryFinding `json:"findings"`
-	// Gone are those of the scan before that this one did not find any more, with when
-	// that was shown: a comment that was written meanwhile may be about them.
+	// Gone are those of earlier scans that this one did not find any more, with when they
+	// were shown: a comment that was written then, and comes in late, is about them.
 	Gone []summaryFinding `json:"gone,omitempty"`
 	// Held: this run could not judge; the findings are those of the scan before.
 	Held bool `json:"held,omitempty"`
@@ -36,7 +36,7 @@ type summaryFinding struct {
 }
 
 // summaryOf is what r shows. What was shown before has been shown since then.
-func summaryOf(r *report.Report, before summary) summary {
+func summaryOf(r *report.Report, before summary, now time.Time) summary {
 	known := map[lockkeeper.Digest]summaryFinding{}
 	for _, f := range before.Findings {
 		known[f.Digest] = f
@@ -51,13 +51,19 @@ func summaryOf(r *report.Report, before summary) summary {
 	for _, o := range r.Decision.Outcomes {
 		delete(known, o.Digest)
 	}
+	s.Gone = slices.DeleteFunc(slices.Clone(before.Gone), func(f summaryFinding) bool { return f.Until.Before(now.Add(-goneFor)) })
 	for _, f := range before.Findings {
 		if gone, ok := known[f.Digest]; ok && !gone.Since.IsZero() {
 			s.Gone = append(s.Gone, f)
 		}
 	}
+	s.Gone = s.Gone[max(0, len(s.Gone)-maxGone):]
 	return s
 }
+
+// goneFor is how late a comment may come in, and maxGone how many findings are kept
+// for that.
+const goneFor, maxGone = time.Hour, 500
 
 // shownBefore is the summary of an earlier scan, empty where there was none.
 func shownBefore(before store.Scan) (summary, error) {
@@ -79,7 +85,9 @@ func (s summary) shownFrom(at time.Time) summary {
 		}
 	}
 	for i := range s.Gone {
-		s.Gone[i].Until = at
+		if s.Gone[i].Until.IsZero() {
+			s.Gone[i].Until = at
+		}
 	}
 	return s
 }
@@ -90,7 +98,8 @@ func (s summary) shownFrom(at time.Time) summary {
 func (s summary) at(t time.Time) []policy.Outcome {
 	var shown []policy.Outcome
 	for _, f := range slices.Concat(s.Findings, s.Gone) {
-		if !f.Since.IsZero() && !t.Before(f.Since) && (f.Until.IsZero() || t.Before(f.Until)) {
+		isShown := !f.Since.IsZero() && !t.Before(f.Since) && (f.Until.IsZero() || t.Before(f.Until))
+		if isShown && !slices.ContainsFunc(shown, func(o policy.Outcome) bool { return o.Digest == f.Digest && o.Finding.Lockfile == f.Lockfile }) {
 			shown = append(shown, policy.Outcome{Digest: f.Digest, State: f.State, Finding: policy.Finding{Rule: f.Rule, Package: f.Package, Lockfile: f.Lockfile}})
 		}
 	}
