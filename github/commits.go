@@ -31,8 +31,8 @@ type Commit struct {
 	// ByGitHub: the committer is GitHub itself, known as an account or not: on an
 	// Enterprise Server there may be none. That is what the commit says, as with
 	// everybody whom a commit names.
-	ByGitHub bool
-	CoAuthors         []CoAuthor
+	ByGitHub  bool
+	CoAuthors []CoAuthor
 }
 
 // CoAuthor is who a "Co-authored-by" trailer names. The name is anybody's claim;

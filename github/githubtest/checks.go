@@ -133,7 +133,8 @@ func (s *Server) appNumber(slug string) int64 {
 	return s.nextID()
 }
 
-// Rerequest is by's click on "Re-run" of a check run of the App.
+// Rerequest is by's click on "Re-run" of a check run of the App, which forgets its
+// conclusion.
 func (r *Repo) Rerequest(checkRun int64, by string) {
 	r.srv.mu.Lock()
 	defer r.srv.mu.Unlock()
@@ -141,6 +142,7 @@ func (r *Repo) Rerequest(checkRun int64, by string) {
 	if c == nil {
 		panic(fmt.Sprintf("githubtest: no check run %d in %s", checkRun, r.FullName()))
 	}
+	c.Status, c.Conclusion, c.CompletedAt = "queued", "", time.Time{}
 	c.emit("rerequested", r.srv.account(by))
 }
 
