@@ -47,6 +47,17 @@ func (r *Repo) MergeGroup(pulls ...*Pull) *MergeGroup {
 	return g
 }
 
+// MergeGroupAt asks for the checks of a group whose result the caller made, by
+// squashing or rebasing say: ref is the branch that holds it.
+func (r *Repo) MergeGroupAt(ref string, pulls ...*Pull) *MergeGroup {
+	r.srv.mu.Lock()
+	defer r.srv.mu.Unlock()
+	base := pulls[0].baseRef
+	g := &MergeGroup{Ref: ref, Head: r.mustResolve(ref).String(), repo: r, pulls: pulls, baseRef: base, base: r.mustResolve(base)}
+	g.emit("checks_requested", "")
+	return g
+}
+
 // Merge lands the group, if every check that its base requires has passed on
 // Head.
 func (g *MergeGroup) Merge() error {
