@@ -102,6 +102,9 @@ type world struct {
 	onRequest atomic.Pointer[func(*http.Request)]
 	clock     *clock
 	ids       map[string]int64 // of people, by login
+	dir       string           // of database and cache
+	stop      func()           // ends the server that runs now
+	drain     time.Duration    // how long it may finish what it is at
 }
 
 // clock is the time of server and GitHub, which runs ahead when told to.
@@ -120,6 +123,26 @@ func (c *clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ahead += d
+}
+
+// wholeSecond moves to the start of a second, so that what follows at once is told
+// with the same time.
+func (c *clock) wholeSecond() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now().Add(c.ahead)
+	c.ahead += now.Truncate(time.Second).Add(time.Second).Sub(now)
+}
+
+// signal tells on reached of the first request that it is asked about.
+func signal(reached chan<- struct{}) func(*http.Request) bool {
+	return func(*http.Request) bool {
+		select {
+		case reached <- struct{}{}:
+		default:
+		}
+		return true
+	}
 }
 
 // appKey is one for all tests: making one takes a while.
@@ -157,7 +180,7 @@ func (l *lockedBuffer) String() string {
 // has the given policy; an empty one leaves .lockkeeper out.
 func newWorld(t *testing.T, policy string) *world {
 	t.Helper()
-	w := &world{t: t, registry: registrytest.New(), log: &lockedBuffer{}, clock: &clock{}, ids: map[string]int64{}}
+	w := &world{t: t, registry: registrytest.New(), log: &lockedBuffer{}, clock: &clock{}, ids: map[string]int64{}, drain: 20 * time.Second}
 	must(t, w.registry.LoadText([]byte(crates)))
 	must(t, w.registry.Start())
 	t.Cleanup(func() { w.registry.Close() })
@@ -193,9 +216,11 @@ func newWorld(t *testing.T, policy string) *world {
 func (w *world) start() {
 	t := w.t
 	t.Helper()
-	dir := t.TempDir()
+	if w.dir == "" {
+		w.dir = t.TempDir()
+	}
 	var err error
-	w.store, err = store.Open(t.Context(), filepath.Join(dir, "lockkeeper.db"))
+	w.store, err = store.Open(t.Context(), filepath.Join(w.dir, "lockkeeper.db"))
 	must(t, err)
 	wire := contract.New(http.DefaultTransport, func(err error) { t.Error(err) })
 	app, err := github.New(github.Config{
@@ -205,7 +230,7 @@ func (w *world) start() {
 	must(t, err)
 	client, err := cratesio.New(cratesio.Config{
 		Index: w.registry.Index(), Static: w.registry.Static(), API: w.registry.API(), Budget: unlimited{},
-		Fetch: fetch.Config{Version: "test", Contact: "test@example.invalid", CacheDir: filepath.Join(dir, "cache"), Retries: -1, Remember: -1},
+		Fetch: fetch.Config{Version: "test", Contact: "test@example.invalid", CacheDir: filepath.Join(w.dir, "cache"), Retries: -1, Remember: -1},
 	})
 	must(t, err)
 	w.scanner = &scan.Scanner{Registries: map[lockkeeper.Ecosystem]registry.Client{lockkeeper.Cargo: client}, Facts: w.store, Owners: w.store}
@@ -218,15 +243,17 @@ func (w *world) start() {
 	hooks := httptest.NewServer(w.server.Handler())
 	w.hook = hooks.URL + "/webhook"
 	w.github.SetWebhook(w.hook, secret)
-	t.Cleanup(func() {
+	running, db := w.server, w.store
+	w.stop = sync.OnceFunc(func() {
 		hooks.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), w.drain)
 		defer cancel()
-		if err := w.server.Stop(ctx); err != nil {
+		if err := running.Stop(ctx); err != nil {
 			t.Errorf("stop: %v", err)
 		}
-		w.store.Close()
+		db.Close()
 	})
+	t.Cleanup(w.stop)
 }
 
 type unlimited struct{}
