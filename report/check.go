@@ -1,7 +1,9 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/policy"
@@ -27,8 +29,8 @@ type Check struct {
 	Annotations []Annotation
 }
 
-// maxAnnotations bounds the annotations of one check run.
-const maxAnnotations = 200
+// maxAnnotations of one check run: as many as GitHub takes with one request.
+const maxAnnotations = 50
 
 // CheckRun gives the report as a check run. Annotations are plain text, which
 // GitHub shows as it is.
@@ -39,7 +41,8 @@ func CheckRun(r *Report) Check {
 		Summary:    cut(r.body(""), MaxCheckText-200),
 	}
 	place := map[string]int{}
-	for _, o := range r.Decision.Outcomes {
+	left := 0
+	for _, o := range gravestFirst(r.Decision.Outcomes) {
 		f := o.Finding
 		if f.Line < 1 {
 			continue
@@ -60,7 +63,8 @@ func CheckRun(r *Report) Check {
 			continue
 		}
 		if len(c.Annotations) == maxAnnotations {
-			break
+			left++
+			continue
 		}
 		place[key] = len(c.Annotations)
 		c.Annotations = append(c.Annotations, Annotation{
@@ -68,7 +72,23 @@ func CheckRun(r *Report) Check {
 			Title: shorten(visible(fmt.Sprintf("%s: %s", what, f.Rule), false), 200), Message: message,
 		})
 	}
+	if left > 0 {
+		c.Summary += fmt.Sprintf("\n%s not marked in the file, for want of room.\n", count(left, "further finding is", "further findings are"))
+	}
 	return c
+}
+
+// gravestFirst is the order of annotations: that of the decision, and in it as in the
+// table.
+func gravestFirst(outcomes []policy.Outcome) []policy.Outcome {
+	sorted := slices.Clone(outcomes)
+	slices.SortStableFunc(sorted, func(a, b policy.Outcome) int {
+		if a.State != b.State {
+			return 0 // the decision's own order
+		}
+		return cmp.Compare(weigh(b.Finding.Code), weigh(a.Finding.Code))
+	})
+	return sorted
 }
 
 func annotationLevel(s policy.State) string {

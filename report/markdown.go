@@ -33,13 +33,10 @@ func (r *Report) body(detailsURL string) string {
 	r.answers(&b)
 	b.WriteString(r.notes())
 	footer := footer(r, detailsURL)
-	for _, g := range shown {
+	for i, g := range shown {
 		part := details(g, r.published(g))
-		if b.Len()+len(part)+len(footer)+400 > MaxComment {
-			part = shortDetails(g)
-		}
-		if b.Len()+len(part)+len(footer)+400 > MaxComment {
-			b.WriteString("\nThe build code of further packages does not fit here.\n")
+		if b.Len()+len(part)+len(footer)+roomForNames > MaxComment {
+			b.WriteString(unshown(shown[i:]))
 			break
 		}
 		b.WriteString(part)
@@ -88,32 +85,6 @@ func namesOf(groups []group) string {
 	return strings.Join(names, "")
 }
 
-// maxRows bounds the table; the worst come first.
-const maxRows = 40
-
-func (r *Report) table(b *strings.Builder, groups []group) {
-	if len(groups) == 0 {
-		return
-	}
-	b.WriteString("| | Package | Why | Its build code can | Publisher |\n|---|---|---|---|---|\n")
-	for _, g := range groups[:min(len(groups), maxRows)] {
-		var why []string
-		for _, o := range g.outcomes {
-			why = append(why, fmt.Sprintf("%s (`%s`)", markdownText(o.Finding.Message), o.Finding.Rule))
-		}
-		can := ""
-		if c := g.code(); c != nil {
-			can = markdownText(shorten(capabilityText(c.Capabilities), 200))
-		}
-		fmt.Fprintf(b, "| **%s** | %s | %s | %s | %s |\n", stateText(g), strings.TrimSpace(markdownCode(g.title, true)+" "+markdownText(g.version(" → "))),
-			strings.Join(why, "<br>"), can, markdownText(strings.TrimPrefix(strings.TrimPrefix(r.published(g), "published by "), "publisher ")))
-	}
-	if len(groups) > maxRows {
-		fmt.Fprintf(b, "\n%d more packages are not listed here.\n", len(groups)-maxRows)
-	}
-	b.WriteString("\n")
-}
-
 // stateText is the first column: the state, and who signed.
 func stateText(g group) string {
 	o := g.outcomes[0]
@@ -152,7 +123,8 @@ func (r *Report) howTo(b *strings.Builder, waiting []group) {
 	}
 	fmt.Fprintf(&lines, "/lockkeeper reject %s \"why not\"\n", commandWord(waiting[0].title))
 	b.WriteString(fenced(lines.String(), "") + "\n")
-	for _, why := range refused(r.Decision) {
+	whys := refused(r.Decision)
+	for _, why := range whys[:min(len(whys), 20)] {
 		b.WriteString("- " + item(why) + "\n")
 	}
 }
@@ -263,9 +235,24 @@ func details(g group, published string) string {
 	return b.String()
 }
 
-// shortDetails is what is left of details where the comment is full.
-func shortDetails(g group) string {
-	return fmt.Sprintf("\n%s %s: too much to show here; run `lockkeeper scan --show build-code` to see it.\n", markdownCode(g.title, false), markdownText(g.version(" → ")))
+// roomForNames is kept for the names of packages whose details do not fit, in bytes:
+// a name is shortened at 300 runes, most are far shorter.
+const roomForNames, mostNames = 4000, 50
+
+// unshown names the packages with build code for whose details there is no room.
+func unshown(groups []group) string {
+	groups = slices.DeleteFunc(slices.Clone(groups), func(g group) bool { return g.code() == nil })
+	if len(groups) == 0 {
+		return ""
+	}
+	const how = ". To see it: `lockkeeper scan --show build-code`.\n"
+	start := fmt.Sprintf("\nThe build code of %s does not fit here", count(len(groups), "further package", "further packages"))
+	for most := mostNames; most > 0; most /= 2 {
+		if names := naming(groups, most); len(start)+len(names)+len(how) < roomForNames-100 {
+			return start + ": " + names + how
+		}
+	}
+	return start + how
 }
 
 // cut ends a text at a line boundary below most bytes and says so.

@@ -86,8 +86,9 @@ func (r *Report) groups(states ...policy.State) []group {
 }
 
 // weight puts grave build code first, then any, then the rest.
-func (g group) weight() int {
-	c := g.code()
+func (g group) weight() int { return weigh(g.code()) }
+
+func weigh(c *policy.Code) int {
 	switch {
 	case c == nil:
 		return 0

@@ -44,7 +44,7 @@ func TestModel(t *testing.T) {
 		m.stats = stats
 		defer m.end()
 		actions := rapid.StateMachineActions(m)
-		for _, often := range []string{"Comment", "Drain", "Review"} {
+		for _, often := range []string{"Comment", "Drain", "Review", "Update", "Rules"} {
 			actions["Again"+often] = actions[often]
 		}
 		t.Repeat(actions)
@@ -254,7 +254,7 @@ func (m *model) Update(t *rapid.T) {
 	if m.commits.reach(p.head)[tip] {
 		t.Skip("up to date")
 	}
-	by := rapid.SampledFrom(modelPeople).Draw(t, "by")
+	by := rapid.SampledFrom([]string{"reviewer", "second", "helper", "author"}).Draw(t, "by")
 	c, clean := m.commits.merged(p.head, tip)
 	parents := []string{p.head, tip}
 	if clean && rapid.Bool().Draw(t, "button") {
