@@ -81,12 +81,19 @@ const zeroWidth = "&#8203;"
 func markdownText(s string) string {
 	s = shorten(visible(s, false), maxInline*2)
 	var b strings.Builder
+	start, end := 0, 0 // of the commit's id around i
 	for i, r := range s {
+		if hexDigit(s[i]) && (i == 0 || !wordByte(s[i-1])) {
+			start, end = i, i+commitID(s[i:])
+		}
 		switch {
 		case r == '@' || r == '#':
 			fmt.Fprintf(&b, "&#%d;%s", r, zeroWidth)
-		case r == ':' && strings.HasPrefix(s[i:], "://"):
+		case r == ':' && (strings.HasPrefix(s[i:], "://") || emoji(s[i+1:])):
 			b.WriteString(":" + zeroWidth)
+		case i > start && i < end && (i-start)%6 == 0: // seven digits are taken for an id
+			b.WriteString(zeroWidth)
+			b.WriteRune(r)
 		case r == '.' && i >= 3 && strings.EqualFold(s[i-3:i], "www"):
 			b.WriteString("." + zeroWidth)
 		case r == '-' && i >= 2 && strings.EqualFold(s[i-2:i], "gh"):
@@ -100,6 +107,41 @@ func markdownText(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// emoji reports whether what follows a colon makes it the name of an emoji, which
+// GitHub shows as an image.
+func emoji(rest string) bool {
+	for i := 0; i < len(rest) && i < 64; i++ {
+		switch c := rest[i]; {
+		case c == ':':
+			return i > 0
+		case !wordByte(c) && c != '+':
+			return false
+		}
+	}
+	return false
+}
+
+// commitID is the length of the word that s starts with, if that is one which GitHub
+// links where there is such a commit in this repository or in any fork of it; else 0.
+func commitID(s string) int {
+	n := 0
+	for n < len(s) && n <= 40 && hexDigit(s[n]) {
+		n++
+	}
+	if n < 7 || n > 40 || n < len(s) && wordByte(s[n]) {
+		return 0
+	}
+	return n
+}
+
+func hexDigit(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+}
+
+func wordByte(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c == '-'
 }
 
 // fenced is s as a fenced code block of the given language that nothing in s can

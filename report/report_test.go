@@ -17,6 +17,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/buildcode"
 	"github.com/lockkeeper/lockkeeper/lockfile"
 	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/report/reporttest"
 	"github.com/lockkeeper/lockkeeper/scan"
 )
 
@@ -155,7 +156,7 @@ func TestAHugeUpdateStaysReadable(t *testing.T) {
 	if n := len(check.Summary); n > MaxCheckText {
 		t.Errorf("the summary has %d bytes", n)
 	}
-	tags, _ := render(t, comment)
+	tags, _ := reporttest.Render(t, comment)
 	if tags["details"] == 0 || tags["b"] > 0 {
 		t.Errorf("elements %v", tags)
 	}
@@ -174,7 +175,7 @@ func TestMeaningIgnoresAges(t *testing.T) {
 }
 
 func TestPromise7WholeReportsAreInert(t *testing.T) {
-	for _, s := range nasty {
+	for _, s := range reporttest.Nasty(t) {
 		r := example()
 		f := &r.Decision.Outcomes[0].Finding
 		f.Package.Name, f.Package.Version, f.From, f.Message, f.Evidence, f.Lockfile = s, s, s, s, []string{s}, s
@@ -191,15 +192,25 @@ func TestPromise7WholeReportsAreInert(t *testing.T) {
 			}
 		}
 		r.Scan.Changes[2].Published = scan.Published{Unknown: s, Compared: 1, Before: user(s, s), Others: 1}
+		r.Answers = []Answer{{To: s, Asked: s, Says: []string{s}}, {To: s, Asked: s, Says: []string{s, s}}, {To: s, Asked: s, Help: true}}
+		r.Decision.Outcomes[1].SignedBy[0].Reason, r.Decision.Outcomes[0].Why = s, []string{s}
 		r.Decision.Reviewers, r.Decision.Notes, r.Scan.Base = s, []string{s}, s
 		comment := strings.TrimPrefix(Comment(r, ""), Marker)
-		checkInert(t, comment, "h3", "p", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "strong", "br", "details", "summary", "ul", "li", "sub")
+		reporttest.CheckMarkdown(t, comment, "h3", "p", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "strong", "br", "details", "summary", "ul", "li", "sub")
 		var b bytes.Buffer
 		if err := Text(&b, r, TextOptions{BuildCode: true, All: true}); err != nil {
 			t.Fatal(err)
 		}
 		if clean := visible(b.String(), true); clean != b.String() {
 			t.Errorf("the terminal gets raw bytes for %q", s)
+		}
+		// Annotations and titles are shown as they are.
+		check := CheckRun(r)
+		reporttest.CheckMarkdown(t, check.Summary, "p", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "strong", "br", "details", "summary", "ul", "li", "sub")
+		for _, a := range check.Annotations {
+			if clean := visible(a.Title+a.Message, true); clean != a.Title+a.Message {
+				t.Errorf("an annotation gets raw bytes for %q", s)
+			}
 		}
 	}
 }
