@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/github/githubtest"
+	"github.com/lockkeeper/lockkeeper/report"
+	"github.com/lockkeeper/lockkeeper/report/reporttest"
 )
 
 // TestAnswers: each question is answered where it was asked, once: by a reaction, and
@@ -223,4 +225,24 @@ func TestASignOffIsToldToOthers(t *testing.T) {
 	other.Comment("second", `/lockkeeper reject grabber "it downloads"`)
 	w.want(other, "failure", "after the rejection here")
 	w.want(one, "failure", "after the rejection there")
+}
+
+// TestPromise7WhatPeopleWriteIsInert: names, reasons and questions come back in the
+// one comment and in the check without being anything but text.
+func TestPromise7WhatPeopleWriteIsInert(t *testing.T) {
+	w := newWorld(t, somePolicy)
+	p := w.open(map[string]string{"Cargo.lock": w.lock("grabber@2.0.0", "quiet@1.0.0")})
+	w.settle()
+	for _, s := range reporttest.Nasty(t) {
+		s = strings.ToValidUTF8(s, "?") // GitHub takes no other
+		p.Comment("reviewer", fmt.Sprintf("/lockkeeper %s\n/lockkeeper sign-off \"%[1]s\" \"%[1]s\"\n/lockkeeper explain %[1]s\n/lockkeeper sign-off grabber %[1]s\n/lockkeeper explain grabber", s))
+		w.settle()
+		markdown := strings.TrimPrefix(w.comment(p), report.Marker)
+		if !strings.Contains(markdown, "Asked here") {
+			t.Fatalf("nothing is answered:\n%s", markdown)
+		}
+		for _, text := range []string{markdown, w.check(p.Head(), mainCheck).Summary} {
+			reporttest.CheckMarkdown(t, text, "h3", "p", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "strong", "br", "details", "summary", "ul", "li", "sub")
+		}
+	}
 }
