@@ -22,7 +22,7 @@ type diffCmd struct {
 }
 
 func (diffCmd) Help() string {
-	return `The default policy applies and there is no allowlist.
+	return `The default policy applies, or that of --organisation-policy, and there is no allowlist.
 
 Examples:
   lockkeeper diff old/Cargo.lock new/Cargo.lock
@@ -54,13 +54,17 @@ func (c *diffCmd) Run(p *process) error {
 		}
 		sides[i].data = data
 	}
+	organisation, err := c.organisation()
+	if err != nil {
+		return err
+	}
 	scanner, err := c.scanner(p)
 	if err != nil {
 		return err
 	}
 	// A repository that keeps no policy holds nothing; whoever compares two files
 	// wants to know what would be held.
-	change := &change{base: sides[0], head: sides[1], baseName: c.Old, headName: c.New, rules: scan.Rules{Policy: policy.Default(), Onboarded: true}}
+	change := &change{base: sides[0], head: sides[1], baseName: c.Old, headName: c.New, rules: scan.Rules{Policy: policy.Default(), Onboarded: true}.Under(organisation)}
 	r, err := change.judge(p, scanner)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/config"
 	"github.com/lockkeeper/lockkeeper/github"
+	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/registry"
 	"github.com/lockkeeper/lockkeeper/registry/advisory/mirror"
 	"github.com/lockkeeper/lockkeeper/registry/cratesio"
@@ -24,7 +25,22 @@ import (
 // engineFlags say with what a scan is made.
 type engineFlags struct {
 	Config string `help:"Configuration file with the registries to ask; environment variables LOCKKEEPER_* override it, LOCKKEEPER_CONFIG names it." placeholder:"FILE" type:"path"`
+	// OrganisationPolicy is what the App reads from the owner's repository ".github".
+	OrganisationPolicy string `help:"Policy of the whole organisation, which this repository's can tighten only." placeholder:"FILE" type:"path"`
+
 	GitHub string `name:"github" help:"Read public repositories on GitHub, to compare packages with their sources and for dependencies on git: auto (with the token in GITHUB_TOKEN or GH_TOKEN), always (without a token, too), never." enum:"auto,always,never" default:"auto"`
+}
+
+// organisation reads the policy of the whole organisation, nil where none is named.
+func (f engineFlags) organisation() (*policy.Policy, error) {
+	if f.OrganisationPolicy == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(f.OrganisationPolicy)
+	if err != nil {
+		return nil, fmt.Errorf("read the organisation's policy: %w", err)
+	}
+	return policy.Parse(f.OrganisationPolicy, data)
 }
 
 // scanner makes the engine with facts and archives cached on disk.

@@ -55,6 +55,11 @@ func (f engineFlags) judge(p *process, dir, base, head string) (*report.Report, 
 	if err != nil {
 		return nil, err
 	}
+	organisation, err := f.organisation()
+	if err != nil {
+		return nil, err
+	}
+	change.rules = change.rules.Under(organisation)
 	scanner, err := f.scanner(p)
 	if err != nil {
 		return nil, err
