@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -106,6 +107,24 @@ func TestOrganisationReviewers(t *testing.T) {
 				t.Errorf("%v may, %q, count %d, reason %v", may, e.words(), e.count, e.reason)
 			}
 		})
+	}
+}
+
+// TestTheExampleOfTheReference is one that can be used as it stands.
+func TestTheExampleOfTheReference(t *testing.T) {
+	data, err := os.ReadFile("../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(data), "## One policy for an organisation")
+	_, rest, fenced := strings.Cut(rest, "```toml\n")
+	example, _, closed := strings.Cut(rest, "```")
+	if !found || !fenced || !closed {
+		t.Fatal("docs/policy.md has no example")
+	}
+	p := (&Policy{Ignore: []string{"**"}}).Under(parsed(t, example))
+	if !p.Watches("Cargo.lock") || p.Watches("a/examples/b/Cargo.lock") || len(p.Teams()) != 1 {
+		t.Errorf("%+v", p.Organisation)
 	}
 }
 
