@@ -69,6 +69,16 @@ func beyondBounds(s subject, err error) github.Check {
 	}
 }
 
+// notPermitted says that GitHub does not let the App know what it must know: whether
+// somebody is in a team, say.
+func notPermitted(s subject, err error) github.Check {
+	return github.Check{
+		Name: checkName(s.baseRef), Head: s.head, Conclusion: policy.Failure,
+		Title:   "GitHub refuses what this check needs to know",
+		Summary: "The App lacks a permission, or it was not accepted yet in this installation. A policy that names teams needs \"Members: read\" of the organisation. Give it, and ask again with `/lockkeeper rescan`:\n\n" + report.Fenced(err.Error()),
+	}
+}
+
 func brokenRules(s subject, err error) github.Check {
 	return github.Check{
 		Name: checkName(s.baseRef), Head: s.head, Conclusion: policy.Failure,

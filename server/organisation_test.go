@@ -150,3 +150,22 @@ func TestCountOfReviewers(t *testing.T) {
 	p.Comment("second", yes)
 	w.want(p, "success", "after two")
 }
+
+// TestPromise3RightsThatCannotBeLookedUpHold: without the permission to read members
+// nobody in a team can be told from anybody else.
+func TestPromise3RightsThatCannotBeLookedUpHold(t *testing.T) {
+	w := newWorld(t, somePolicy)
+	w.organisation("[reviewers]\nteams = [\"security\"]\n")
+	w.github.AddTeam("acme", "security", "", "reviewer")
+	heal := w.github.AddFault(githubtest.Fault{Path: "/orgs/acme/teams", Status: http.StatusForbidden})
+	p := w.open(map[string]string{"Cargo.lock": w.lock("grabber@2.0.0", "quiet@1.0.0")})
+	w.want(p, "action_required", "before anybody signed")
+	p.Comment("reviewer", yes)
+	run := w.want(p, "failure", "while GitHub does not say who is in the team")
+	if !strings.Contains(run.Summary, "Members: read") {
+		t.Errorf("the check does not say what is missing:\n%s", run.Summary)
+	}
+	heal()
+	p.Comment("outsider", "/lockkeeper rescan")
+	w.want(p, "success", "once it does")
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -113,6 +114,7 @@ func (w *worker) judge(ctx context.Context, s subject) error {
 	var broken *scan.RulesError
 	var organisation *organisationError
 	var tooLarge *github.TooLarge
+	var refused *github.StatusError
 	switch {
 	case errors.As(err, &organisation):
 		return w.hold(ctx, s, check, before, brokenOrganisation(s, organisation))
@@ -120,6 +122,8 @@ func (w *worker) judge(ctx context.Context, s subject) error {
 		return w.hold(ctx, s, check, before, brokenRules(s, broken))
 	case errors.As(err, &tooLarge):
 		return w.hold(ctx, s, check, before, beyondBounds(s, tooLarge))
+	case errors.As(err, &refused) && refused.Status == http.StatusForbidden && !github.Temporary(err):
+		return w.hold(ctx, s, check, before, notPermitted(s, refused))
 	case err != nil:
 		return err
 	}
