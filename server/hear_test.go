@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -233,9 +234,13 @@ func TestPromise7WhatPeopleWriteIsInert(t *testing.T) {
 	w := newWorld(t, somePolicy)
 	p := w.open(map[string]string{"Cargo.lock": w.lock("grabber@2.0.0", "quiet@1.0.0")})
 	w.settle()
-	for _, s := range reporttest.Nasty(t) {
-		s = strings.ToValidUTF8(s, "?") // GitHub takes no other
-		p.Comment("reviewer", fmt.Sprintf("/lockkeeper %s\n/lockkeeper sign-off \"%[1]s\" \"%[1]s\"\n/lockkeeper explain %[1]s\n/lockkeeper sign-off grabber %[1]s\n/lockkeeper explain grabber", s))
+	for batch := range slices.Chunk(reporttest.Nasty(t), 4) { // five answers are shown at a time
+		var lines strings.Builder
+		for _, s := range batch {
+			s = strings.ToValidUTF8(s, "?") // GitHub takes no other
+			fmt.Fprintf(&lines, "/lockkeeper sign-off grabber %s\n/lockkeeper explain \"%[1]s\"\n", s)
+		}
+		p.Comment("reviewer", lines.String()+"/lockkeeper explain grabber")
 		w.settle()
 		markdown := strings.TrimPrefix(w.comment(p), report.Marker)
 		if !strings.Contains(markdown, "Asked here") {

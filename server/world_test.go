@@ -307,7 +307,7 @@ func (w *world) settle() {
 // rest waits until every webhook is delivered and every job is done.
 func (w *world) rest() {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Minute)
 	defer cancel()
 	ticker := time.NewTicker(2 * time.Millisecond)
 	defer ticker.Stop()
@@ -331,7 +331,7 @@ func (w *world) rest() {
 // eventually waits for a conclusion while a job stays for a later try.
 func (w *world) eventually(p *githubtest.Pull, conclusion string) {
 	w.t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
 	for w.check(p.Head(), mainCheck).Conclusion != conclusion || w.comment(p) == "" {
