@@ -30,7 +30,8 @@
 //   - policy holds the owners' rules and decides: a pure function from findings,
 //     policy, allowlist and sign-offs to a decision with its reasons.
 //   - scan is the pipeline itself, readable from top to bottom.
-//   - report renders one result for terminals, Markdown, JSON and check runs.
+//   - report renders one result for terminals, Markdown, JSON and check runs, report/html
+//     for browsers.
 //   - gitrepo and github bring the two sides: from a local repository, or from
 //     GitHub. github also reads the public repositories that packages come from.
 //     github/githubtest is a GitHub on loopback.

@@ -25,7 +25,7 @@ func Comment(r *Report, detailsURL string) string {
 // body is the comment without its heading.
 func (r *Report) body(detailsURL string) string {
 	var b strings.Builder
-	b.WriteString(r.opening() + "\n\n")
+	b.WriteString(strings.Join(r.Opening(Code, markdownText), "\n\n") + "\n\n")
 	shown := r.groups(policy.Blocked, policy.Rejected, policy.Open, policy.Signed, policy.Admitted, policy.Warned)
 	waiting := r.groups(policy.Open)
 	r.table(&b, shown)
@@ -51,40 +51,6 @@ func (r *Report) body(detailsURL string) string {
 func Markdown(w io.Writer, r *Report) error {
 	_, err := fmt.Fprintf(w, "### %s\n\n%s", r.Title(), r.body(""))
 	return err
-}
-
-// opening says in one or two sentences what is needed and from whom.
-func (r *Report) opening() string {
-	d := r.Decision
-	switch {
-	case !r.Onboarded && d.Count(policy.Blocked, policy.Open, policy.Rejected) > 0:
-		return "This pull request changes code that runs while the project is built or installed. Nothing is held, because the base branch has no `.lockkeeper` directory yet: add `.lockkeeper/policy.toml` (it may be empty) to make this check count."
-	case d.Count(policy.Blocked) > 0:
-		return "What the lockfile pins is not what the registry has, or a rule of this repository forbids it. Nobody can sign this off: restore the lockfile, or change the rule in `.lockkeeper/policy.toml` on the base branch."
-	case d.Count(policy.Rejected) > 0:
-		return "A reviewer said no to " + namesOf(r.groups(policy.Rejected)) + ". The pull request is held until they, or an administrator, withdraw that."
-	case d.Count(policy.Open) > 0:
-		return "This pull request brings in code that runs while the project is built or installed, or code from a new publisher. A reviewer must look at " +
-			namesOf(r.groups(policy.Open)) + " and sign off before it can be merged.\n\nReviewers: " + markdownText(d.Reviewers) + ". Not those who wrote the change."
-	case d.Count(policy.Signed) > 0:
-		return "Reviewers signed off on everything that needed it. A sign-off holds for exactly what was signed: another version or other code asks again."
-	default:
-		return "Nothing in this pull request's lockfiles needs a sign-off."
-	}
-}
-
-func namesOf(groups []group) string {
-	var names []string
-	for _, g := range groups[:min(len(groups), 5)] {
-		names = append(names, markdownCode(g.title, false))
-	}
-	if len(groups) > 5 {
-		names = append(names, fmt.Sprintf("%d more", len(groups)-5))
-	}
-	if len(names) > 1 {
-		return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
-	}
-	return strings.Join(names, "")
 }
 
 // maxRows bounds the table; the worst come first.
@@ -114,27 +80,7 @@ func (r *Report) table(b *strings.Builder, groups []group) {
 }
 
 // stateText is the first column: the state, and who signed.
-func stateText(g group) string {
-	o := g.outcomes[0]
-	switch o.State {
-	case policy.Signed:
-		var who []string
-		for _, s := range o.SignedBy {
-			if name := markdownText(s.Login); !slices.Contains(who, name) {
-				who = append(who, name)
-			}
-		}
-		return "signed by " + strings.Join(who, ", ")
-	case policy.Open:
-		if o.Missing > 1 {
-			return fmt.Sprintf("needs %d sign-offs", o.Missing)
-		}
-		return "needs a sign-off"
-	case policy.Admitted:
-		return "on the allowlist"
-	}
-	return stateWord(o.State)
-}
+func stateText(g group) string { return StateText(g.outcomes[0], markdownText) }
 
 // howTo shows the line to copy.
 func (r *Report) howTo(b *strings.Builder, waiting []group) {
