@@ -1,0 +1,124 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/policy"
+)
+
+// PutReport keeps all that the scan of that generation found, for the pages. One of
+// a later scan stays: then nothing is stored, and that is no error.
+func (s *Store) PutReport(ctx context.Context, repoID int64, pull int, generation int64, report []byte) error {
+	if len(report) > MaxValue {
+		return fmt.Errorf("store report of repository %d pull %d: %d bytes: %w", repoID, pull, len(report), ErrTooLarge)
+	}
+	_, err := s.db.ExecContext(ctx, `
+		INSERT INTO reports (repo_id, pull, generation, report) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (repo_id, pull) DO UPDATE SET generation = excluded.generation, report = excluded.report
+		WHERE reports.generation <= excluded.generation`, repoID, pull, generation, report)
+	if err != nil {
+		return fmt.Errorf("store report of repository %d pull %d: %w", repoID, pull, err)
+	}
+	return nil
+}
+
+// Report returns what PutReport kept, and of which scan; found is false where there
+// is nothing.
+func (s *Store) Report(ctx context.Context, repoID int64, pull int) (report []byte, generation int64, found bool, err error) {
+	err = s.db.QueryRowContext(ctx, `SELECT report, generation FROM reports WHERE repo_id = $1 AND pull = $2`, repoID, pull).Scan(&report, &generation)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, 0, false, nil
+	}
+	if err != nil {
+		return nil, 0, false, fmt.Errorf("read report of repository %d pull %d: %w", repoID, pull, err)
+	}
+	return report, generation, true, nil
+}
+
+// Waiting is a pull request that is held.
+type Waiting struct {
+	Repository Repository
+	Scan       Scan
+}
+
+// WaitingScans returns the newest scans of open pull requests that are held, the
+// newest first and at most limit.
+func (s *Store) WaitingScans(ctx context.Context, limit int) ([]Waiting, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT r.id, r.owner, r.name, r.installation, r.onboarded,
+			s.repo_id, s.pull, s.generation, s.open, s.head, s.base, s.base_ref, s.merge_base, s.check_id, s.comment_id, s.comment_digest,
+			s.conclusion, s.made_at, s.result
+		FROM scans s JOIN repositories r ON r.id = s.repo_id
+		WHERE s.open AND NOT r.removed AND s.conclusion IN ($1, $2)
+		ORDER BY s.made_at DESC, s.repo_id, s.pull LIMIT $3`, string(policy.ActionRequired), string(policy.Failure), limit)
+	if err != nil {
+		return nil, fmt.Errorf("read what waits: %w", err)
+	}
+	defer rows.Close()
+	var all []Waiting
+	for rows.Next() {
+		var w Waiting
+		var at int64
+		r := &w.Repository
+		fields := append([]any{&r.ID, &r.Owner, &r.Name, &r.Installation, &r.Onboarded}, scanFields(&w.Scan, &at)...)
+		if err := rows.Scan(append(fields, &w.Scan.Result)...); err != nil {
+			return nil, fmt.Errorf("read what waits: %w", err)
+		}
+		w.Scan.At = fromMicros(at)
+		all = append(all, w)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read what waits: %w", err)
+	}
+	return all, nil
+}
+
+// RepositoryNamed returns the repository that goes by that name, in any case, as far
+// as is known: it may have another name by now, and another repository this one.
+func (s *Store) RepositoryNamed(ctx context.Context, owner, name string) (r Repository, found bool, err error) {
+	row := s.db.QueryRowContext(ctx, `SELECT `+repositoryColumns+` FROM repositories
+		WHERE lower(owner) = $1 AND lower(name) = $2 AND NOT removed ORDER BY id DESC LIMIT 1`, strings.ToLower(owner), strings.ToLower(name))
+	err = row.Scan(&r.ID, &r.Owner, &r.Name, &r.Installation, &r.Onboarded)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Repository{}, false, nil
+	}
+	if err != nil {
+		return Repository{}, false, fmt.Errorf("find repository by name: %w", err)
+	}
+	return r, true, nil
+}
+
+// Said is a statement with the pull request that it was made in.
+type Said struct {
+	policy.Statement
+	Pull int
+}
+
+// RecentStatements returns what was said last in a repository, the newest first and
+// at most limit.
+func (s *Store) RecentStatements(ctx context.Context, repoID int64, limit int) ([]Said, error) {
+	rows, err := s.db.QueryContext(ctx, `
+		SELECT pull, finding, verdict, by_id, login, reason, place, made_at FROM statements
+		WHERE repo_id = $1 ORDER BY id DESC LIMIT $2`, repoID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read what was said in repository %d: %w", repoID, err)
+	}
+	defer rows.Close()
+	var all []Said
+	for rows.Next() {
+		var said Said
+		var at int64
+		if err := rows.Scan(&said.Pull, &said.Finding, &said.Verdict, &said.By, &said.Login, &said.Reason, &said.Where, &at); err != nil {
+			return nil, fmt.Errorf("read what was said in repository %d: %w", repoID, err)
+		}
+		said.At = fromMicros(at)
+		all = append(all, said)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read what was said in repository %d: %w", repoID, err)
+	}
+	return all, nil
+}
