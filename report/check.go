@@ -30,13 +30,14 @@ type Check struct {
 // maxAnnotations bounds the annotations of one check run.
 const maxAnnotations = 200
 
-// CheckRun gives the report as a check run. Annotations are plain text, which
+// CheckRun gives the report as a check run; detailsURL is the page about it and may be
+// empty. Annotations are plain text, which
 // GitHub shows as it is.
-func CheckRun(r *Report) Check {
+func CheckRun(r *Report, detailsURL string) Check {
 	c := Check{
 		Conclusion: r.Decision.Conclusion,
 		Title:      r.Title(),
-		Summary:    cut(r.body(""), MaxCheckText-200),
+		Summary:    cut(r.body(detailsURL), MaxCheckText-200),
 	}
 	place := map[string]int{}
 	for _, o := range r.Decision.Outcomes {

@@ -29,7 +29,7 @@ func (r *Report) body(detailsURL string) string {
 	shown := r.groups(policy.Blocked, policy.Rejected, policy.Open, policy.Signed, policy.Admitted, policy.Warned)
 	waiting := r.groups(policy.Open)
 	r.table(&b, shown)
-	r.howTo(&b, waiting)
+	r.howTo(&b, waiting, detailsURL)
 	b.WriteString(r.notes())
 	footer := footer(r, detailsURL)
 	for _, g := range shown {
@@ -83,11 +83,15 @@ func (r *Report) table(b *strings.Builder, groups []group) {
 func stateText(g group) string { return StateText(g.outcomes[0], markdownText) }
 
 // howTo shows the line to copy.
-func (r *Report) howTo(b *strings.Builder, waiting []group) {
+func (r *Report) howTo(b *strings.Builder, waiting []group, detailsURL string) {
 	if len(waiting) == 0 || !r.Onboarded {
 		return
 	}
-	b.WriteString("To sign off, a reviewer writes a comment with one of these lines and the reason:\n\n")
+	if detailsURL != "" {
+		fmt.Fprintf(b, "To sign off, a reviewer looks at the code on [the details page](%s) and decides there, or writes a comment with one of these lines and the reason:\n\n", detailsURL)
+	} else {
+		b.WriteString("To sign off, a reviewer writes a comment with one of these lines and the reason:\n\n")
+	}
 	var lines strings.Builder
 	for _, g := range waiting[:min(len(waiting), 5)] {
 		fmt.Fprintf(&lines, "/lockkeeper sign-off %s \"why this is fine\"\n", commandWord(g.title))
@@ -242,7 +246,7 @@ NAME can be ` + "`name`, `name@version`, `cargo/name` or a file's path" + `.
 func footer(r *Report, detailsURL string) string {
 	text := commands + "\n<sub>Base " + markdownCode(shortName(r.Scan.Base), false) + ", head " + markdownCode(shortName(r.Scan.Head), false)
 	if detailsURL != "" {
-		text += fmt.Sprintf(" · [the whole check](%s)", detailsURL)
+		text += fmt.Sprintf(" · [details](%s)", detailsURL)
 	}
 	return text + "</sub>\n"
 }

@@ -93,7 +93,7 @@ func TestRenderings(t *testing.T) {
 		"check.json": func(b *bytes.Buffer, r *Report) error {
 			e := json.NewEncoder(b)
 			e.SetIndent("", "  ")
-			return e.Encode(CheckRun(r))
+			return e.Encode(CheckRun(r, ""))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -145,7 +145,7 @@ func TestAHugeUpdateStaysReadable(t *testing.T) {
 	if !utf8.ValidString(comment) {
 		t.Error("the comment is not UTF-8")
 	}
-	check := CheckRun(r)
+	check := CheckRun(r, "")
 	if n := len(check.Summary); n > MaxCheckText {
 		t.Errorf("the summary has %d bytes", n)
 	}

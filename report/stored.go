@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/scan"
@@ -73,4 +74,31 @@ func Decode(data []byte) (*Report, error) {
 	}
 	r.Decision.Outcomes = slices.DeleteFunc(r.Decision.Outcomes, func(o policy.Outcome) bool { return o.Digest == "" })
 	return &r, nil
+}
+
+// Headline is what an overview says of a report.
+type Headline struct {
+	Title string `json:"title"`
+	// Pull is the pull request's own title, Author who opened it.
+	Pull      string `json:"pull,omitempty"`
+	Author    string `json:"author,omitempty"`
+	Reviewers string `json:"reviewers,omitempty"`
+	// Since is when it began to wait for somebody; zero where it does not.
+	Since time.Time `json:"since,omitzero"`
+}
+
+// HeadlineOf sums up r, made at the time now after the report with the headline
+// before.
+func HeadlineOf(r *Report, before Headline, now time.Time) Headline {
+	h := Headline{Title: r.Title(), Reviewers: shorten(r.Decision.Reviewers, 500)}
+	if r.Pull != nil {
+		h.Pull, h.Author = shorten(r.Pull.Title, 500), r.Pull.Author
+	}
+	if c := r.Decision.Conclusion; c == policy.ActionRequired || c == policy.Failure {
+		h.Since = before.Since
+		if h.Since.IsZero() {
+			h.Since = now
+		}
+	}
+	return h
 }

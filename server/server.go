@@ -21,6 +21,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/queue"
 	"github.com/lockkeeper/lockkeeper/registry/advisory"
 	"github.com/lockkeeper/lockkeeper/scan"
+	"github.com/lockkeeper/lockkeeper/server/pages"
 	"github.com/lockkeeper/lockkeeper/store"
 )
 
@@ -41,16 +42,24 @@ type Config struct {
 	// nil: then nothing is known to be malicious.
 	LoadAdvisories func(context.Context) (*advisory.List, error)
 	Advisories     *advisory.Current
+	// Pages says where and how people sign in to pages; nil means that there are none.
+	Pages *PagesConfig
 	// Workers is how many jobs are done at once; 0 means 8.
 	Workers int
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
 
+// PagesConfig is what pages need. See pages.Config.
+type PagesConfig struct {
+	PublicURL, ClientID, ClientSecret string
+}
+
 // Server answers webhooks and does jobs.
 type Server struct {
 	cfg   Config
 	queue *queue.Queue
+	pages http.Handler // nil: there are none
 
 	background sync.WaitGroup // looks at owners, refreshes of advisories
 	rest       func()         // ends them
@@ -73,7 +82,27 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Pages != nil {
+		s.pages, err = pages.New(pages.Config{
+			PublicURL: cfg.Pages.PublicURL, ClientID: cfg.Pages.ClientID, ClientSecret: cfg.Pages.ClientSecret,
+			App: cfg.App, Store: cfg.Store, Jobs: s.queue, Now: cfg.Now,
+			Tree: func(c *github.Client, repo github.Repo, commit string) scan.Tree {
+				return &commitTree{client: c, repo: repo, commit: commit}
+			},
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
+}
+
+// detailsURL is the page about a pull request; empty where there are none.
+func (s *Server) detailsURL(repo github.Repo, pull int) string {
+	if s.cfg.Pages == nil {
+		return ""
+	}
+	return pages.PullURL(s.cfg.Pages.PublicURL, repo.Owner, repo.Name, pull)
 }
 
 // Start begins to do jobs, those that an earlier process left included.
@@ -105,7 +134,8 @@ func (s *Server) Idle(ctx context.Context) (bool, error) {
 	return err == nil && stats.Waiting+stats.Running == 0, err
 }
 
-// Handler answers webhooks at /webhook and health checks at /healthz and /readyz.
+// Handler answers webhooks at /webhook, health checks at /healthz and /readyz, and
+// browsers everywhere else, if there are pages.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/webhook", s.webhooks())
@@ -118,6 +148,9 @@ func (s *Server) Handler() http.Handler {
 		}
 		fmt.Fprintln(w, "ready")
 	})
+	if s.pages != nil {
+		mux.Handle("/", s.pages)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mux.ServeHTTP(w, r.WithContext(s.cfg.Log.WithContext(r.Context())))
 	})

@@ -96,7 +96,7 @@ func jobsOf(event any) []queue.Job {
 	switch e := event.(type) {
 	case *gh.PullRequestEvent:
 		switch e.GetAction() {
-		case "opened", "reopened", "synchronize", "ready_for_review":
+		case "opened", "reopened", "synchronize", "ready_for_review", "closed":
 		case "edited":
 			if e.GetChanges().GetBase() == nil {
 				return nil // a title or a text; only another base branch matters

@@ -51,9 +51,23 @@ func (w *worker) pull(ctx context.Context, number int) error {
 	}
 	w.repo = pull.Repo
 	if !pull.Open {
-		return nil
+		return w.closed(ctx, number)
+	}
+	known := store.Repository{ID: w.repo.ID, Owner: w.repo.Owner, Name: w.repo.Name, Installation: w.job.Installation}
+	if err := w.cfg.Store.PutRepository(ctx, known); err != nil {
+		return err
 	}
 	return w.judge(ctx, subject{pull: pull, private: pull.Repo.Private, baseRef: pull.BaseRef, head: pull.Head, authors: func([]github.Commit) []github.Account { return []github.Account{pull.Author} }})
+}
+
+// closed notes that nothing waits any more in a pull request.
+func (w *worker) closed(ctx context.Context, number int) error {
+	record, found, err := w.cfg.Store.GetScan(ctx, w.repo.ID, number)
+	if err != nil || !found || !record.Open {
+		return err
+	}
+	record.Open = false
+	return w.cfg.Store.PutScan(ctx, record)
 }
 
 // mergeGroup scans the merged result for real: what passed alone may not pass
@@ -175,7 +189,11 @@ func (w *worker) line(ctx context.Context, s subject, before store.Scan) (*repor
 	if err := w.people(ctx, &in, s, before, sides, result); err != nil {
 		return nil, nil, err
 	}
-	return &report.Report{Scan: result, Decision: policy.Evaluate(in), Onboarded: rules.Onboarded, BaseBranch: s.baseRef}, sides, nil
+	r := &report.Report{Scan: result, Decision: policy.Evaluate(in), Onboarded: rules.Onboarded, BaseBranch: s.baseRef}
+	if p := s.pull; p != nil {
+		r.Pull = &report.Pull{Repository: w.repo.String(), Number: p.Number, Title: p.Title, Author: p.Author.Login, AuthorID: p.Author.ID, URL: p.URL}
+	}
+	return r, sides, nil
 }
 
 // sides are the revisions of one change.
@@ -315,9 +333,13 @@ func (w *worker) hold(ctx context.Context, s subject, check int64, before store.
 
 // publish looks again and writes, or drops what is no longer of the newest scan.
 func (w *worker) publish(ctx context.Context, s subject, check int64, before store.Scan, c *sides, r *report.Report) error {
-	run := report.CheckRun(r)
+	details := ""
+	if s.pull != nil {
+		details = w.detailsURL(w.repo, s.pull.Number)
+	}
+	run := report.CheckRun(r, details)
 	out := github.Check{
-		Name: checkName(s.baseRef), Head: s.head, ExternalID: w.externalID(s),
+		Name: checkName(s.baseRef), Head: s.head, ExternalID: w.externalID(s), DetailsURL: details,
 		Conclusion: run.Conclusion, Title: run.Title, Summary: run.Summary, Annotations: annotations(run.Annotations),
 	}
 	if s.pull == nil {
@@ -332,7 +354,7 @@ func (w *worker) publish(ctx context.Context, s subject, check int64, before sto
 		zerolog.Ctx(ctx).Info().Msg("dropped a result: the pull request moved on")
 		return nil
 	}
-	found := summaryOf(r)
+	found := summaryOf(r, before, w.cfg.Now())
 	encoded, err := json.Marshal(found)
 	if err != nil {
 		return fmt.Errorf("encode the scan: %w", err)
@@ -350,10 +372,25 @@ func (w *worker) publish(ctx context.Context, s subject, check int64, before sto
 	if err != nil {
 		return err
 	}
+	if err := w.keepReport(ctx, record, r); err != nil {
+		return err
+	}
 	if record.CheckID, err = w.finishCheck(ctx, s, check, before, out, found.sameFindings(before.Result)); err != nil {
 		return err
 	}
 	return w.comment(ctx, s, record, r)
+}
+
+// keepReport keeps all that was found for the pages.
+func (w *worker) keepReport(ctx context.Context, record store.Scan, r *report.Report) error {
+	if w.pages == nil {
+		return nil
+	}
+	data, err := report.Encode(r, store.MaxValue)
+	if err != nil {
+		return err
+	}
+	return w.cfg.Store.PutReport(ctx, record.RepoID, record.Pull, record.Generation, data)
 }
 
 func annotations(all []report.Annotation) []github.Annotation {
@@ -367,7 +404,7 @@ func annotations(all []report.Annotation) []github.Annotation {
 // comment writes the one comment if its meaning changed. A pull request about
 // which there is nothing to say gets none.
 func (w *worker) comment(ctx context.Context, s subject, record store.Scan, r *report.Report) error {
-	body := report.Comment(r, "")
+	body := report.Comment(r, w.detailsURL(w.repo, s.pull.Number))
 	digest := string(report.Meaning(r))
 	silent := record.CommentID == 0 && r.Decision.Count(policy.Open, policy.Blocked, policy.Rejected, policy.Signed) == 0
 	record.At = w.cfg.Now() // what was found is shown from here on
@@ -398,7 +435,7 @@ func (w *worker) comment(ctx context.Context, s subject, record store.Scan, r *r
 
 // summary is what the store keeps of a scan.
 type summary struct {
-	Title    string           `json:"title"`
+	report.Headline
 	Findings []summaryFinding `json:"findings"`
 }
 
@@ -408,8 +445,12 @@ type summaryFinding struct {
 	State  policy.State      `json:"state"`
 }
 
-func summaryOf(r *report.Report) summary {
-	s := summary{Title: r.Title()}
+func summaryOf(r *report.Report, before store.Scan, now time.Time) summary {
+	var was report.Headline
+	if json.Unmarshal(before.Result, &was) != nil {
+		was = report.Headline{} // of a scan that could not judge, or none
+	}
+	s := summary{Headline: report.HeadlineOf(r, was, now)}
 	for _, o := range r.Decision.Outcomes {
 		s.Findings = append(s.Findings, summaryFinding{Digest: o.Digest, Rule: o.Finding.Rule, State: o.State})
 	}
