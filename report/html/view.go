@@ -31,6 +31,7 @@ type document struct {
 	Plain      int // further packages without build code
 	Notes      []string
 	Split      bool // some diff has two sides
+	Index      bool // there are so many that a list of them helps
 	Only       string
 }
 
@@ -50,7 +51,7 @@ type section struct {
 	Findings  []finding
 	Codes     []code
 	File      bool // about a file, not a package
-	Open      bool // unfolded at first
+	Grave     []string // capabilities, for the list of packages
 }
 
 type finding struct {
@@ -93,8 +94,9 @@ type use struct{ Capability, Place, Text string }
 const (
 	maxEvidence  = 40
 	maxUses      = 60
-	maxUnfolded  = 400 // lines of diff that are open at first
+	maxUnfolded  = 250 // lines of diff that are open at first
 	defaultDiffs = 4 << 20
+	indexFrom    = 8 // packages that are held
 )
 
 func text(s string) string { return report.Visible(s, false) }
@@ -145,7 +147,7 @@ func view(r *report.Report, o Options) document {
 	d.Settled = v.sections(r.Sections(policy.Signed, policy.Admitted))
 	d.Warned = v.sections(r.Sections(policy.Warned))
 	d.Refused = v.refused(r.Decision)
-	d.Split = v.split
+	d.Split, d.Index = v.split, len(d.Held) >= indexFrom
 	said, plain := r.Quiet()
 	d.Plain = plain
 	for _, c := range said {
@@ -230,6 +232,11 @@ func (v *viewer) section(s report.Section) section {
 		if c := o.Finding.Code; c != nil && len(c.Kinds) > 0 && !slices.Contains(shown, c.Digest) {
 			shown = append(shown, c.Digest)
 			out.Codes = append(out.Codes, v.code(s, c))
+			for _, name := range c.Capabilities {
+				if word := text(string(name)); name.Grave() && !slices.Contains(out.Grave, word) {
+					out.Grave = append(out.Grave, word)
+				}
+			}
 		}
 	}
 	return out

@@ -239,26 +239,40 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"visible": func(s string) string { return report.Visible(s, false) },
 }).ParseFS(templateFiles, "templates/*.tmpl"))
 
-// styleName holds the content's hash, so that it may be kept for ever.
-var styleName = func() string {
-	sum := sha256.Sum256([]byte(html.Style))
-	return "style-" + hex.EncodeToString(sum[:8]) + ".css"
-}()
+//go:embed icon.svg
+var icon string
+
+// The names hold the contents' hashes, so that browsers may keep them for ever.
+var (
+	styleName = hashName("style", html.Style, ".css")
+	iconName  = hashName("icon", icon, ".svg")
+)
+
+func hashName(name, content, ext string) string {
+	sum := sha256.Sum256([]byte(content))
+	return name + "-" + hex.EncodeToString(sum[:8]) + ext
+}
 
 func asset(w http.ResponseWriter, r *http.Request) {
-	if r.PathValue("name") != styleName {
+	content, kind := html.Style, "text/css; charset=utf-8"
+	switch r.PathValue("name") {
+	case styleName:
+	case iconName:
+		content, kind = icon, "image/svg+xml"
+	default:
 		http.NotFound(w, r)
 		return
 	}
-	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	_, _ = w.Write([]byte(html.Style)) // the reader may be gone
+	_, _ = w.Write([]byte(content)) // the reader may be gone
 }
 
 // layout is what every page has around its own content.
 type layout struct {
 	Title string
 	Style string
+	Icon  string
 	Login string // who is signed in
 	Token string // for forms
 	Trail []crumb
@@ -270,7 +284,7 @@ type crumb struct{ Text, Link string }
 
 // show writes a page by the template of that name.
 func (p *Pages) show(v *visit, name string, l layout) error {
-	l.Style = styleName
+	l.Style, l.Icon = styleName, iconName
 	if v.session != nil {
 		l.Login, l.Token = v.session.Login, v.session.token
 	}

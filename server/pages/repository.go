@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -120,7 +121,7 @@ func (p *Pages) allowlist(ctx context.Context, at *place, page *repositoryPage) 
 		if problem.Kind == allowlist.Stale || problem.Kind == allowlist.Duplicate {
 			class = "quiet"
 		}
-		marks[problem.Entry.Line] = append(marks[problem.Entry.Line], mark{string(problem.Kind), class, problem.Message})
+		marks[problem.Entry.Line] = append(marks[problem.Entry.Line], mark{string(problem.Kind), class, withoutName(problem)})
 		page.Counts[string(problem.Kind)]++
 	}
 	for _, e := range list.Entries {
@@ -132,6 +133,12 @@ func (p *Pages) allowlist(ctx context.Context, at *place, page *repositoryPage) 
 		page.Entries = append(page.Entries, row)
 	}
 	return nil
+}
+
+// withoutName is what is the matter, without the entry's name, which stands beside it.
+func withoutName(problem allowlist.Problem) string {
+	message := strings.TrimPrefix(problem.Message, fmt.Sprintf("the allow entry at line %d ", problem.Entry.Line))
+	return strings.TrimPrefix(message, "for "+problem.Entry.Package+" ")
 }
 
 func rowOf(e allowlist.Entry) entryRow {

@@ -30,6 +30,9 @@ func TestEveryPageInEveryLook(t *testing.T) {
 			} {
 				t.Run(page.name, func(t *testing.T) {
 					tab := (&browser{t, b.rod.MustIncognito(), b.axe}).open(l)
+					if page.name == "not-found" {
+						tab.expect("status of 404")
+					}
 					tab.visit(page.w.URL + page.path)
 					if page.name == "details" {
 						tab.accessible()

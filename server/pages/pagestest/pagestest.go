@@ -7,6 +7,7 @@ import (
 	"context"
 	_ "embed" // the crates
 	"fmt"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -151,6 +152,7 @@ func (w *World) start() {
 	must(t, err)
 	must(t, w.Server.Start(context.Background()))
 	pages.Config.Handler = w.Server.Handler()
+	pages.Config.ErrorLog = log.New(w.Log, "", 0) // browsers complain of the certificate
 	pages.StartTLS()
 	w.Client = pages.Client()
 	hooks := httptest.NewServer(w.Server.Handler())
