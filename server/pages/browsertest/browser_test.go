@@ -232,19 +232,29 @@ func (t *tab) picture(name string) {
 	t.must(os.WriteFile(filepath.Join(dir, name+".png"), data, 0o644))
 }
 
-// accessible fails for each thing that axe finds wrong. The page's own policy forbids
-// scripts, so that axe runs in a world of its own, as the browser's tools do.
-func (t *tab) accessible() {
+// violations are what axe finds wrong. It runs as the browser's own tools do, for the
+// page's policy allows no script.
+func (t *tab) violations() []string {
 	t.t.Helper()
 	_, err := (proto.RuntimeEvaluate{Expression: t.axe, AwaitPromise: true}).Call(t)
 	t.must(err)
 	result, err := t.Eval(`async () => {
-		const found = await axe.run(document, {resultTypes: ["violations", "incomplete"]});
+		const found = await axe.run(document, {resultTypes: ["violations"]});
 		return found.violations.map(v => v.id + " (" + v.impact + "): " + v.help + "\n  " + v.nodes.slice(0, 5).map(n => n.html + "\n    " + n.failureSummary).join("\n  "));
 	}`)
 	t.must(err)
+	var all []string
 	for _, violation := range result.Value.Arr() {
-		t.t.Errorf("%s: %s", t.address(), violation.Str())
+		all = append(all, violation.Str())
+	}
+	return all
+}
+
+// accessible fails for each violation, and if the page is wider than the screen.
+func (t *tab) accessible() {
+	t.t.Helper()
+	for _, violation := range t.violations() {
+		t.t.Errorf("%s: %s", t.address(), violation)
 	}
 	overflow, err := t.Eval(`() => document.documentElement.scrollWidth - document.documentElement.clientWidth`)
 	t.must(err)

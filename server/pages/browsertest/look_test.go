@@ -47,6 +47,22 @@ func TestEveryPageInEveryLook(t *testing.T) {
 	}
 }
 
+// TestAxeSees: the other tests would see a violation if there were one.
+func TestAxeSees(t *testing.T) {
+	b := launch(t)
+	w := pagestest.New(t, pagestest.Options{})
+	tab := b.open(wide)
+	tab.visit(w.URL + "/login")
+	if found := tab.violations(); len(found) != 0 {
+		t.Errorf("before: %q", found)
+	}
+	_, err := tab.Eval(`() => { document.querySelector("p").style.cssText = "color: #ddd"; document.querySelector("a.main").textContent = "" }`)
+	tab.must(err)
+	if found := strings.Join(tab.violations(), "\n"); !strings.Contains(found, "color-contrast") || !strings.Contains(found, "link-name") {
+		t.Errorf("axe sees neither grey on white nor a link without a name: %q", found)
+	}
+}
+
 // manyCrates are n crates with build code, and what a lockfile locks with them.
 func manyCrates(n int) (text string, lock []string) {
 	var b, sources strings.Builder
