@@ -258,3 +258,6 @@ func (w *World) Check(p *githubtest.Pull) (conclusion, details string) {
 
 // Path is that of the pull request's details.
 func (w *World) Path(p *githubtest.Pull) string { return fmt.Sprintf("/acme/app/pull/%d", p.Number) }
+
+// CloseRegistry has the registry answer nobody any more.
+func (w *World) CloseRegistry() { w.registry.Close() }
