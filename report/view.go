@@ -18,9 +18,9 @@ type Section struct {
 	From     string // version before, if another one
 	Outcomes []policy.Outcome
 	Code     *policy.Code // the first build-time code among the findings; may be nil
-	// Publisher who released it, Through the names by which it comes in; empty where
-	// nothing is known.
-	Publisher string
+	// Published is who published it and those below it, Through the names by which it
+	// comes in; empty where nothing is known.
+	Published scan.Published
 	Through   []string
 	also      map[string]int
 }
@@ -50,7 +50,7 @@ func (r *Report) Sections(states ...policy.State) []Section {
 			s.From = g.from
 		}
 		if c, ok := changes[g.pkg]; ok && g.pkg.Name != "" {
-			s.Publisher, s.Through = c.Publisher, c.Through
+			s.Published, s.Through = c.Published, c.Through
 		}
 		sections = append(sections, s)
 	}

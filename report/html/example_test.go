@@ -17,6 +17,10 @@ func crate(name, version string) lockkeeper.Package {
 	return lockkeeper.Package{Ecosystem: lockkeeper.Cargo, Name: name, Version: version}
 }
 
+func user(id, login string) lockkeeper.Principal {
+	return lockkeeper.Principal{Kind: lockkeeper.User, ID: id, Login: login}
+}
+
 func outcome(state policy.State, level policy.Level, f policy.Finding) policy.Outcome {
 	return policy.Outcome{Finding: f, Digest: f.Digest(), Level: level, State: state, Why: []string{string(f.Rule) + " asks for a sign-off by default"}}
 }
@@ -100,10 +104,10 @@ func example() *report.Report {
 			Base: strings.Repeat("1f", 20), Head: strings.Repeat("9e", 20),
 			Lockfiles: []scan.Lockfile{{Path: "Cargo.lock", Format: lockfile.Cargo, Version: "4", Added: 1, Updated: 5}},
 			Changes: []scan.Change{
-				{Lockfile: "Cargo.lock", Line: 412, Kind: lockfile.Added, Package: crate("proc-macro1", "1.0.107"), Publisher: "user:391822 (lookalike)", Through: []string{"image", "arrayref"}, Note: "build script: decode, network, run:?"},
-				{Lockfile: "Cargo.lock", Line: 31, Kind: lockfile.Updated, Package: crate("arrayref", "0.3.10"), From: "0.3.9", Publisher: "user:1 (keeper)", Through: []string{"image"}, Note: "no build code"},
-				{Lockfile: "Cargo.lock", Line: 50, Kind: lockfile.Updated, Package: crate("cc", "1.2.2"), From: "1.2.1", Publisher: "user:1 (keeper)", Note: "build code unchanged"},
-				{Lockfile: "Cargo.lock", Line: 60, Kind: lockfile.Updated, Package: crate("memchr", "2.7.1"), From: "2.7.0", Publisher: "unknown", Note: "no build code"},
+				{Lockfile: "Cargo.lock", Line: 412, Kind: lockfile.Added, Package: crate("proc-macro1", "1.0.107"), Published: scan.Published{By: user("391822", "lookalike"), Basis: scan.Stated, Compared: 1, Whole: true, Same: 1, Earlier: 1}, Through: []string{"image", "arrayref"}, Note: "build script: decode, network, run:?"},
+				{Lockfile: "Cargo.lock", Line: 31, Kind: lockfile.Updated, Package: crate("arrayref", "0.3.10"), From: "0.3.9", Published: scan.Published{By: user("9", "stranger"), Basis: scan.Stated, Compared: 9, Whole: true, Before: user("1", "keeper"), Others: 9}, Through: []string{"image"}, Note: "no build code"},
+				{Lockfile: "Cargo.lock", Line: 50, Kind: lockfile.Updated, Package: crate("cc", "1.2.2"), From: "1.2.1", Published: scan.Published{By: user("1", "keeper"), Basis: scan.Stated, Compared: 200, Whole: true, Same: 200, Earlier: 200}, Note: "build code unchanged"},
+				{Lockfile: "Cargo.lock", Line: 60, Kind: lockfile.Updated, Package: crate("memchr", "2.7.1"), From: "2.7.0", Published: scan.Published{Unknown: "the registry does not tell"}, Note: "no build code"},
 			},
 		},
 		Decision: policy.Decision{

@@ -17,6 +17,7 @@ import (
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/buildcode"
 	"github.com/lockkeeper/lockkeeper/report"
+	"github.com/lockkeeper/lockkeeper/scan"
 )
 
 var update = flag.Bool("update", false, "write what is rendered to testdata")
@@ -144,7 +145,8 @@ func fill(r *report.Report, s string) *report.Report {
 		f := &o.Finding
 		for j := range r.Scan.Changes {
 			if c := &r.Scan.Changes[j]; c.Package == f.Package {
-				c.Package.Name, c.Package.Version, c.Publisher, c.Through = s, fmt.Sprint(i, s), s, []string{s}
+				c.Package.Name, c.Package.Version, c.Through = s, fmt.Sprint(i, s), []string{s}
+				c.Published = scan.Published{By: user(s, s), Environment: s, Basis: scan.Verified, Compared: 3, Before: user(s, s), Others: 2}
 			}
 		}
 		f.Package.Name, f.Package.Version, f.From, f.Message, f.Evidence, f.Lockfile = s, fmt.Sprint(i, s), s, s, []string{s}, s
@@ -159,7 +161,7 @@ func fill(r *report.Report, s string) *report.Report {
 			f.Code = code
 		}
 	}
-	r.Scan.Changes[2].Package.Name, r.Scan.Changes[2].Note, r.Scan.Changes[2].Publisher = s, s, s
+	r.Scan.Changes[2].Package.Name, r.Scan.Changes[2].Note, r.Scan.Changes[2].Published.By = s, s, user(s, s)
 	return r
 }
 

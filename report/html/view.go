@@ -46,11 +46,11 @@ type section struct {
 	Ecosystem string
 	Class     string // of the state
 	State     string
-	Publisher string
+	History   []report.Era
 	Through   []string
 	Findings  []finding
 	Codes     []code
-	File      bool // about a file, not a package
+	File      bool     // about a file, not a package
 	Grave     []string // capabilities, for the list of packages
 }
 
@@ -173,8 +173,8 @@ func changeOf(c scan.Change) changeRow {
 	if c.From != "" && c.From != c.Package.Version {
 		row.Version = text(c.From) + " → " + row.Version
 	}
-	if c.Publisher != "unknown" {
-		row.Publisher = text(c.Publisher)
+	if eras := report.History(c.Published); len(eras) > 0 && c.Published.By.Known() {
+		row.Publisher = text(eras[0].Who)
 	}
 	return row
 }
@@ -223,8 +223,9 @@ func (v *viewer) section(s report.Section) section {
 		Ecosystem: string(s.Package.Ecosystem), Class: stateClass(s.State()), State: report.StateText(s.Outcomes[0], text),
 		Through: texts(s.Through), File: s.Package.Name == "",
 	}
-	if s.Publisher != "unknown" {
-		out.Publisher = text(s.Publisher)
+	for _, era := range report.History(s.Published) {
+		era.Who = text(era.Who)
+		out.History = append(out.History, era)
 	}
 	var shown []lockkeeper.Digest
 	for _, o := range s.Outcomes {
