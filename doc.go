@@ -39,6 +39,7 @@
 //     SQLite or PostgreSQL. store/storetest is the suite that both pass, with a
 //     throw-away PostgreSQL from store/storetest/pgtest.
 //   - server answers webhooks, runs jobs and writes the check run and the one
-//     comment.
+//     comment. server/pages is what people see in a browser, server/pages/browsertest
+//     looks at it in one.
 //   - config is the server's own configuration; cmd/lockkeeper is the command.
 package lockkeeper

@@ -188,6 +188,17 @@ func TestDoubleClickCountsOnce(t *testing.T) {
 	}
 }
 
+// TestPlainLoopback: the demo has no TLS, and browsers take loopback for as good.
+func TestPlainLoopback(t *testing.T) {
+	b := launch(t)
+	w := pagestest.New(t, pagestest.Options{Plain: true})
+	p := w.Open("Update dependencies", w.Incident())
+	w.Settle()
+	tab := b.open(wide)
+	tab.signIn(w, "reviewer", w.Path(p))
+	tab.says("3 packages need a sign-off")
+}
+
 // TestNastyNamesInABrowser: whatever is in titles, reasons and code, nothing runs and
 // nothing is loaded.
 func TestNastyNamesInABrowser(t *testing.T) {

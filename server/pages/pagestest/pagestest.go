@@ -85,6 +85,8 @@ type Options struct {
 	Allow string
 	// Crates are further ones, in the registry's text form.
 	Crates string
+	// Plain serves the pages without TLS, as the demo does.
+	Plain bool
 }
 
 // New starts everything; it ends with t.
@@ -103,7 +105,7 @@ func New(t testing.TB, o Options) *World {
 	front := httptest.NewServer(w.GitHub)
 	t.Cleanup(func() { w.GitHub.Close(); front.Close() })
 	w.GitHub.SetURL(front.URL)
-	w.start()
+	w.start(o.Plain)
 	for login := range People {
 		w.GitHub.AddUser(login)
 	}
@@ -125,7 +127,7 @@ func New(t testing.TB, o Options) *World {
 	return w
 }
 
-func (w *World) start() {
+func (w *World) start(plain bool) {
 	t := w.t
 	dir := t.TempDir()
 	var err error
@@ -143,6 +145,9 @@ func (w *World) start() {
 	must(t, err)
 	pages := httptest.NewUnstartedServer(nil)
 	w.URL = "https://" + pages.Listener.Addr().String()
+	if plain {
+		w.URL = "http://" + pages.Listener.Addr().String()
+	}
 	const secret = "a webhook secret of the tests"
 	w.Server, err = server.New(context.Background(), server.Config{
 		WebhookSecret: secret, App: app, Store: w.Store, Log: zerolog.New(w.Log).Level(zerolog.TraceLevel), Now: w.Now,
@@ -153,7 +158,11 @@ func (w *World) start() {
 	must(t, w.Server.Start(context.Background()))
 	pages.Config.Handler = w.Server.Handler()
 	pages.Config.ErrorLog = log.New(w.Log, "", 0) // browsers complain of the certificate
-	pages.StartTLS()
+	if plain {
+		pages.Start()
+	} else {
+		pages.StartTLS()
+	}
 	w.Client = pages.Client()
 	hooks := httptest.NewServer(w.Server.Handler())
 	w.GitHub.SetWebhook(hooks.URL+"/webhook", secret)
