@@ -381,11 +381,8 @@ func (w *worker) publish(ctx context.Context, s subject, check int64, before sto
 	return w.comment(ctx, s, record, r)
 }
 
-// keepReport keeps all that was found for the pages.
+// keepReport keeps all that was found for the pages, also before there are any.
 func (w *worker) keepReport(ctx context.Context, record store.Scan, r *report.Report) error {
-	if w.pages == nil {
-		return nil
-	}
 	data, err := report.Encode(r, store.MaxValue)
 	if err != nil {
 		return err

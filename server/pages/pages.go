@@ -204,7 +204,7 @@ func (p *Pages) answer(v *visit, h handler) (err error) {
 		return err
 	}
 	if v.session == nil && !h.anybody {
-		if v.r.Method != http.MethodGet {
+		if v.r.Method == http.MethodPost {
 			return errOldForm
 		}
 		http.Redirect(v.w, v.r, "/login?to="+url.QueryEscape(v.r.URL.RequestURI()), http.StatusSeeOther)
