@@ -21,7 +21,6 @@ import (
 	"github.com/lockkeeper/lockkeeper/queue"
 	"github.com/lockkeeper/lockkeeper/registry/advisory"
 	"github.com/lockkeeper/lockkeeper/scan"
-	"github.com/lockkeeper/lockkeeper/server/pages"
 	"github.com/lockkeeper/lockkeeper/store"
 )
 
@@ -48,11 +47,6 @@ type Config struct {
 	Workers int
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-}
-
-// PagesConfig is what pages need. See pages.Config.
-type PagesConfig struct {
-	PublicURL, ClientID, ClientSecret string
 }
 
 // Server answers webhooks and does jobs.
@@ -83,26 +77,11 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	if cfg.Pages != nil {
-		s.pages, err = pages.New(pages.Config{
-			PublicURL: cfg.Pages.PublicURL, ClientID: cfg.Pages.ClientID, ClientSecret: cfg.Pages.ClientSecret,
-			App: cfg.App, Store: cfg.Store, Jobs: s.queue, Now: cfg.Now,
-			Tree: func(c *github.Client, repo github.Repo, commit string) scan.Tree {
-				return &commitTree{client: c, repo: repo, commit: commit}
-			},
-		})
-		if err != nil {
+		if s.pages, err = s.newPages(); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
-}
-
-// detailsURL is the page about a pull request; empty where there are none.
-func (s *Server) detailsURL(repo github.Repo, pull int) string {
-	if s.cfg.Pages == nil {
-		return ""
-	}
-	return pages.PullURL(s.cfg.Pages.PublicURL, repo.Owner, repo.Name, pull)
 }
 
 // Start begins to do jobs, those that an earlier process left included.

@@ -354,7 +354,7 @@ func (w *worker) publish(ctx context.Context, s subject, check int64, before sto
 		zerolog.Ctx(ctx).Info().Msg("dropped a result: the pull request moved on")
 		return nil
 	}
-	found := summaryOf(r, before, w.cfg.Now())
+	found := summaryOf(r)
 	encoded, err := json.Marshal(found)
 	if err != nil {
 		return fmt.Errorf("encode the scan: %w", err)
@@ -379,15 +379,6 @@ func (w *worker) publish(ctx context.Context, s subject, check int64, before sto
 		return err
 	}
 	return w.comment(ctx, s, record, r)
-}
-
-// keepReport keeps all that was found for the pages, also before there are any.
-func (w *worker) keepReport(ctx context.Context, record store.Scan, r *report.Report) error {
-	data, err := report.Encode(r, store.MaxValue)
-	if err != nil {
-		return err
-	}
-	return w.cfg.Store.PutReport(ctx, record.RepoID, record.Pull, record.Generation, data)
 }
 
 func annotations(all []report.Annotation) []github.Annotation {
@@ -432,7 +423,7 @@ func (w *worker) comment(ctx context.Context, s subject, record store.Scan, r *r
 
 // summary is what the store keeps of a scan.
 type summary struct {
-	report.Headline
+	Title    string           `json:"title"`
 	Findings []summaryFinding `json:"findings"`
 }
 
@@ -442,12 +433,8 @@ type summaryFinding struct {
 	State  policy.State      `json:"state"`
 }
 
-func summaryOf(r *report.Report, before store.Scan, now time.Time) summary {
-	var was report.Headline
-	if json.Unmarshal(before.Result, &was) != nil {
-		was = report.Headline{} // of a scan that could not judge, or none
-	}
-	s := summary{Headline: report.HeadlineOf(r, was, now)}
+func summaryOf(r *report.Report) summary {
+	s := summary{Title: r.Title()}
 	for _, o := range r.Decision.Outcomes {
 		s.Findings = append(s.Findings, summaryFinding{Digest: o.Digest, Rule: o.Finding.Rule, State: o.State})
 	}

@@ -10,50 +10,77 @@ import (
 	"github.com/lockkeeper/lockkeeper/policy"
 )
 
-// PutReport keeps all that the scan of that generation found, for the pages. One of
-// a later scan stays: then nothing is stored, and that is no error.
-func (s *Store) PutReport(ctx context.Context, repoID int64, pull int, generation int64, report []byte) error {
-	if len(report) > MaxValue {
-		return fmt.Errorf("store report of repository %d pull %d: %d bytes: %w", repoID, pull, len(report), ErrTooLarge)
+// Report is all that a scan found, for the pages.
+type Report struct {
+	RepoID     int64
+	Pull       int
+	Generation int64  // of the scan
+	Headline   []byte // what an overview says of it, JSON, at most 64 KiB
+	Body       []byte // at most MaxValue bytes
+}
+
+// PutReport keeps what a scan found. One of a later scan stays: then nothing is
+// stored, and that is no error.
+func (s *Store) PutReport(ctx context.Context, r Report) error {
+	if len(r.Body) > MaxValue || len(r.Headline) > maxText {
+		return fmt.Errorf("store report of repository %d pull %d: %d bytes: %w", r.RepoID, r.Pull, len(r.Headline)+len(r.Body), ErrTooLarge)
 	}
 	_, err := s.db.ExecContext(ctx, `
-		INSERT INTO reports (repo_id, pull, generation, report) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (repo_id, pull) DO UPDATE SET generation = excluded.generation, report = excluded.report
-		WHERE reports.generation <= excluded.generation`, repoID, pull, generation, report)
+		INSERT INTO reports (repo_id, pull, generation, headline, report) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (repo_id, pull) DO UPDATE SET generation = excluded.generation, headline = excluded.headline, report = excluded.report
+		WHERE reports.generation <= excluded.generation`, r.RepoID, r.Pull, r.Generation, string(r.Headline), r.Body)
 	if err != nil {
-		return fmt.Errorf("store report of repository %d pull %d: %w", repoID, pull, err)
+		return fmt.Errorf("store report of repository %d pull %d: %w", r.RepoID, r.Pull, err)
 	}
 	return nil
 }
 
-// Report returns what PutReport kept, and of which scan; found is false where there
-// is nothing.
-func (s *Store) Report(ctx context.Context, repoID int64, pull int) (report []byte, generation int64, found bool, err error) {
-	err = s.db.QueryRowContext(ctx, `SELECT report, generation FROM reports WHERE repo_id = $1 AND pull = $2`, repoID, pull).Scan(&report, &generation)
+// Report returns what PutReport kept; found is false where there is nothing.
+func (s *Store) Report(ctx context.Context, repoID int64, pull int) (r Report, found bool, err error) {
+	r = Report{RepoID: repoID, Pull: pull}
+	var headline string
+	err = s.db.QueryRowContext(ctx, `SELECT generation, headline, report FROM reports WHERE repo_id = $1 AND pull = $2`, repoID, pull).
+		Scan(&r.Generation, &headline, &r.Body)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, 0, false, nil
+		return Report{}, false, nil
 	}
 	if err != nil {
-		return nil, 0, false, fmt.Errorf("read report of repository %d pull %d: %w", repoID, pull, err)
+		return Report{}, false, fmt.Errorf("read report of repository %d pull %d: %w", repoID, pull, err)
 	}
-	return report, generation, true, nil
+	r.Headline = []byte(headline)
+	return r, true, nil
+}
+
+// Headline returns that of the kept report; nil where there is none.
+func (s *Store) Headline(ctx context.Context, repoID int64, pull int) ([]byte, error) {
+	var headline string
+	err := s.db.QueryRowContext(ctx, `SELECT headline FROM reports WHERE repo_id = $1 AND pull = $2`, repoID, pull).Scan(&headline)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read headline of repository %d pull %d: %w", repoID, pull, err)
+	}
+	return []byte(headline), nil
 }
 
 // Waiting is a pull request that is held.
 type Waiting struct {
 	Repository Repository
-	Scan       Scan
+	Scan       Scan   // without its result
+	Headline   []byte // of that scan; nil where it could not judge
 }
 
 // WaitingScans returns the newest scans of open pull requests that are held, the
-// newest first and at most limit.
-func (s *Store) WaitingScans(ctx context.Context, limit int) ([]Waiting, error) {
+// newest first and at most limit; those of one repository unless repoID is 0.
+func (s *Store) WaitingScans(ctx context.Context, repoID int64, limit int) ([]Waiting, error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT r.id, r.owner, r.name, r.installation, r.onboarded,
 			s.repo_id, s.pull, s.generation, s.open, s.head, s.base, s.base_ref, s.merge_base, s.check_id, s.comment_id, s.comment_digest,
-			s.conclusion, s.made_at, s.result
+			s.conclusion, s.made_at, COALESCE(h.headline, '')
 		FROM scans s JOIN repositories r ON r.id = s.repo_id
-		WHERE s.open AND NOT r.removed AND s.conclusion IN ($1, $2)
-		ORDER BY s.made_at DESC, s.repo_id, s.pull LIMIT $3`, string(policy.ActionRequired), string(policy.Failure), limit)
+		LEFT JOIN reports h ON h.repo_id = s.repo_id AND h.pull = s.pull AND h.generation = s.generation
+		WHERE s.open AND NOT r.removed AND s.conclusion IN ($1, $2) AND ($3 = 0 OR s.repo_id = $3)
+		ORDER BY s.made_at DESC, s.repo_id, s.pull LIMIT $4`, string(policy.ActionRequired), string(policy.Failure), repoID, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read what waits: %w", err)
 	}
@@ -62,12 +89,16 @@ func (s *Store) WaitingScans(ctx context.Context, limit int) ([]Waiting, error) 
 	for rows.Next() {
 		var w Waiting
 		var at int64
+		var headline string
 		r := &w.Repository
 		fields := append([]any{&r.ID, &r.Owner, &r.Name, &r.Installation, &r.Onboarded}, scanFields(&w.Scan, &at)...)
-		if err := rows.Scan(append(fields, &w.Scan.Result)...); err != nil {
+		if err := rows.Scan(append(fields, &headline)...); err != nil {
 			return nil, fmt.Errorf("read what waits: %w", err)
 		}
 		w.Scan.At = fromMicros(at)
+		if headline != "" {
+			w.Headline = []byte(headline)
+		}
 		all = append(all, w)
 	}
 	if err := rows.Err(); err != nil {

@@ -151,20 +151,6 @@ func TestGitHubAway(t *testing.T) {
 	}
 }
 
-// TestTooManyQuestions: one person cannot use up what the App may ask of GitHub.
-func TestTooManyQuestions(t *testing.T) {
-	w, p := waiting(t, pagestest.Options{})
-	reviewer := signedIn(t, w, "reviewer")
-	page := form(reviewer.get(w.Path(p)))
-	page.Set("reason", "") // refused, but each asks for rights anew
-	for range 400 {
-		if a := reviewer.post(w.Path(p), page); a.status == http.StatusTooManyRequests {
-			return
-		}
-	}
-	t.Error("four hundred questions were asked")
-}
-
 // TestHeaders: those that keep a page to itself are on every answer.
 func TestHeaders(t *testing.T) {
 	w, p := waiting(t, pagestest.Options{})

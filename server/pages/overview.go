@@ -3,6 +3,7 @@ package pages
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/github"
 	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/report"
 	"github.com/lockkeeper/lockkeeper/store"
 )
 
@@ -37,9 +39,12 @@ type waitingRow struct {
 	Yours             bool // the visitor opened it
 }
 
-func (p *Pages) waitingRow(owner, name string, scan store.Scan, v *visit) waitingRow {
-	h := headlineOf(scan)
-	since := h.Since
+func (p *Pages) waitingRow(owner, name string, w store.Waiting, v *visit) waitingRow {
+	var h report.Headline
+	if json.Unmarshal(w.Headline, &h) != nil {
+		h = report.Headline{} // nothing could be judged
+	}
+	scan, since := w.Scan, h.Since
 	if since.IsZero() {
 		since = scan.At
 	}
@@ -70,7 +75,7 @@ type waitingGroup struct {
 
 // overview is what waits in all repositories that the visitor can read.
 func (p *Pages) overview(v *visit) error {
-	waiting, err := p.cfg.Store.WaitingScans(v.r.Context(), maxWaiting)
+	waiting, err := p.cfg.Store.WaitingScans(v.r.Context(), 0, maxWaiting)
 	if err != nil {
 		return err
 	}
@@ -110,7 +115,7 @@ func (p *Pages) overview(v *visit) error {
 			groups[at.ID] = i
 			page.Groups = append(page.Groups, waitingGroup{Name: at.repo.String(), Link: repositoryPath(at)})
 		}
-		page.Groups[i].Rows = append(page.Groups[i].Rows, p.waitingRow(at.Owner, at.Name, w.Scan, v))
+		page.Groups[i].Rows = append(page.Groups[i].Rows, p.waitingRow(at.Owner, at.Name, w, v))
 		page.Count++
 	}
 	for _, at := range readable {

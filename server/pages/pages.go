@@ -29,6 +29,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/github"
 	"github.com/lockkeeper/lockkeeper/queue"
 	"github.com/lockkeeper/lockkeeper/report"
@@ -55,6 +56,9 @@ type Config struct {
 	ClientID, ClientSecret string
 	Store                  *store.Store
 	Jobs                   Jobs
+	// TellOthers queues the other pull requests of the job's repository that show any of
+	// the findings: what was said of them holds there, too.
+	TellOthers func(ctx context.Context, about queue.Job, said map[lockkeeper.Digest]bool) error
 	// Tree is one commit of a repository.
 	Tree func(c *github.Client, repo github.Repo, commit string) scan.Tree
 	// Now is the clock; nil means time.Now.

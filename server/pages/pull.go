@@ -2,7 +2,6 @@ package pages
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -54,11 +53,11 @@ func (p *Pages) load(v *visit, at *place) (*details, error) {
 	if !found {
 		return nil, errNotFound
 	}
-	data, generation, found, err := p.cfg.Store.Report(v.r.Context(), at.ID, number)
-	if err != nil || !found || generation != d.scan.Generation {
+	kept, found, err := p.cfg.Store.Report(v.r.Context(), at.ID, number)
+	if err != nil || !found || kept.Generation != d.scan.Generation {
 		return d, err
 	}
-	d.report, err = report.Decode(data)
+	d.report, err = report.Decode(kept.Body)
 	return d, err
 }
 
@@ -234,7 +233,9 @@ func (p *Pages) sign(v *visit) error {
 		}
 		return p.showPull(v, d, pullPage{Flash: again, FlashKind: "ask", Form: form}, ticked)
 	}
+	about := map[lockkeeper.Digest]bool{}
 	for _, digest := range said.findings {
+		about[digest] = true
 		statement := policy.Statement{
 			Finding: digest, Verdict: said.verdict, By: at.person.ID, Login: at.person.Login, Reason: said.reason,
 			Where: p.cfg.PublicURL + d.path(), At: p.cfg.Now(),
@@ -246,6 +247,9 @@ func (p *Pages) sign(v *visit) error {
 		}
 	}
 	if err := p.cfg.Jobs.Put(v.r.Context(), d.job()); err != nil {
+		return err
+	}
+	if err := p.cfg.TellOthers(v.r.Context(), d.job(), about); err != nil {
 		return err
 	}
 	outcome := "later"
@@ -335,13 +339,4 @@ func readForm(form url.Values, d *details) (said words, again string) {
 		return said, "Give a reason: those who come after you will want to know."
 	}
 	return said, ""
-}
-
-// headlineOf reads what the store keeps in short of a scan.
-func headlineOf(scan store.Scan) report.Headline {
-	var h report.Headline
-	if json.Unmarshal(scan.Result, &h) != nil {
-		return report.Headline{}
-	}
-	return h
 }

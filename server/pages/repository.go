@@ -69,21 +69,12 @@ func (p *Pages) repository(v *visit) error {
 		return err
 	}
 	page := repositoryPage{Name: at.repo.String(), Branch: at.repo.DefaultBranch, Path: allowlist.Path, Counts: map[string]int{}}
-	scans, err := p.cfg.Store.ScansByBase(v.r.Context(), at.ID, "")
+	waiting, err := p.cfg.Store.WaitingScans(v.r.Context(), at.ID, maxWaiting)
 	if err != nil {
 		return err
 	}
-	for _, s := range scans {
-		if s.Conclusion != policy.ActionRequired && s.Conclusion != policy.Failure {
-			continue
-		}
-		whole, found, err := p.cfg.Store.GetScan(v.r.Context(), at.ID, s.Pull)
-		if err != nil {
-			return err
-		}
-		if found {
-			page.Waiting = append(page.Waiting, p.waitingRow(at.Owner, at.Name, whole, v))
-		}
+	for _, w := range waiting {
+		page.Waiting = append(page.Waiting, p.waitingRow(at.Owner, at.Name, w, v))
 	}
 	if err := p.allowlist(v.r.Context(), at, &page); err != nil {
 		return err
@@ -207,14 +198,14 @@ func (p *Pages) subjects(ctx context.Context, at *place, all []store.Said) (map[
 			continue
 		}
 		read[s.Pull] = true
-		data, _, found, err := p.cfg.Store.Report(ctx, at.ID, s.Pull)
+		kept, found, err := p.cfg.Store.Report(ctx, at.ID, s.Pull)
 		if err != nil {
 			return nil, err
 		}
 		if !found {
 			continue
 		}
-		r, err := report.Decode(data)
+		r, err := report.Decode(kept.Body)
 		if err != nil {
 			return nil, err
 		}

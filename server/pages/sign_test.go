@@ -313,6 +313,17 @@ reason = "x"
 	}
 }
 
+// TestASignOffHoldsInOtherPullRequests that bring in the same.
+func TestASignOffHoldsInOtherPullRequests(t *testing.T) {
+	w, p := waiting(t, pagestest.Options{})
+	other := w.Open("The same", w.Lock("assembler@0.17.9", "grabber@2.0.0", "quiet@1.0.0", "tables@1.4.1"))
+	wantCheck(t, w, other, "action_required")
+	reviewer := signedIn(t, w, "reviewer")
+	reviewer.post(w.Path(p), form(reviewer.get(w.Path(p))))
+	wantCheck(t, w, p, "success")
+	wantCheck(t, w, other, "success")
+}
+
 // TestLinksToThePages: from the check and from the comment.
 func TestLinksToThePages(t *testing.T) {
 	w, p := waiting(t, pagestest.Options{})

@@ -22,24 +22,41 @@ func must(t *testing.T, err error) {
 
 func testReports(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	want := func(text string, generation int64) {
+	of := func(repo int64, pull int, generation int64, text string) store.Report {
+		return store.Report{RepoID: repo, Pull: pull, Generation: generation, Headline: []byte(`{"title":"` + text + `"}`), Body: []byte("\x00" + text)}
+	}
+	want := func(want store.Report) {
 		t.Helper()
-		got, of, found, err := s.Report(ctx, 1, 7)
-		if err != nil || found != (text != "") || string(got) != text || of != generation {
-			t.Errorf("report %q of %d, found %v, error %v; want %q of %d", got, of, found, err, text, generation)
+		got, found, err := s.Report(ctx, 1, 7)
+		if err != nil || !found {
+			t.Fatalf("found %v, error %v", found, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("report (-want +got):\n%s", diff)
+		}
+		if headline, err := s.Headline(ctx, 1, 7); err != nil || string(headline) != string(want.Headline) {
+			t.Errorf("headline %q, error %v", headline, err)
 		}
 	}
-	want("", 0)
-	must(t, s.PutReport(ctx, 1, 7, 2, []byte("second")))
-	must(t, s.PutReport(ctx, 1, 7, 1, []byte("first, late")))
-	must(t, s.PutReport(ctx, 1, 8, 9, []byte("another's")))
-	must(t, s.PutReport(ctx, 2, 7, 9, []byte("another's")))
-	want("second", 2)
-	must(t, s.PutReport(ctx, 1, 7, 2, []byte("second again")))
-	must(t, s.PutReport(ctx, 1, 7, 3, []byte("\x00third")))
-	want("\x00third", 3)
-	if err := s.PutReport(ctx, 1, 7, 4, make([]byte, store.MaxValue+1)); !errors.Is(err, store.ErrTooLarge) {
-		t.Errorf("a huge report: %v", err)
+	if _, found, err := s.Report(ctx, 1, 7); found || err != nil {
+		t.Errorf("nothing: found %v, error %v", found, err)
+	}
+	if headline, err := s.Headline(ctx, 1, 7); headline != nil || err != nil {
+		t.Errorf("no headline: %q, %v", headline, err)
+	}
+	must(t, s.PutReport(ctx, of(1, 7, 2, "second")))
+	must(t, s.PutReport(ctx, of(1, 7, 1, "first, late")))
+	must(t, s.PutReport(ctx, of(1, 8, 9, "another's")))
+	must(t, s.PutReport(ctx, of(2, 7, 9, "another's")))
+	want(of(1, 7, 2, "second"))
+	must(t, s.PutReport(ctx, of(1, 7, 2, "second again")))
+	want(of(1, 7, 2, "second again"))
+	must(t, s.PutReport(ctx, of(1, 7, 3, "third")))
+	want(of(1, 7, 3, "third"))
+	for _, huge := range []store.Report{{RepoID: 1, Pull: 7, Generation: 4, Body: make([]byte, store.MaxValue+1)}, {RepoID: 1, Pull: 7, Generation: 4, Headline: make([]byte, 65<<10)}} {
+		if err := s.PutReport(ctx, huge); !errors.Is(err, store.ErrTooLarge) {
+			t.Errorf("a huge report: %v", err)
+		}
 	}
 }
 
@@ -53,6 +70,7 @@ func testWaiting(t *testing.T, s *store.Store) {
 		scan := scanOf(pull, 1)
 		scan.RepoID, scan.Conclusion, scan.Open, scan.At = repo, conclusion, open, at
 		must(t, s.PutScan(ctx, scan))
+		scan.Result = nil
 		return scan
 	}
 	older := put(1, 1, policy.ActionRequired, true, noon)
@@ -62,13 +80,23 @@ func testWaiting(t *testing.T, s *store.Store) {
 	put(1, 5, policy.Neutral, true, noon)
 	put(2, 6, policy.ActionRequired, true, noon)
 	put(3, 7, policy.ActionRequired, true, noon) // where the App is not installed
-	must(t, s.RemoveRepository(ctx, 2))
-	got, err := s.WaitingScans(ctx, 10)
-	must(t, err)
-	if diff := cmp.Diff([]store.Waiting{{Repository: one, Scan: newer}, {Repository: one, Scan: older}}, got); diff != "" {
-		t.Errorf("what waits (-want +got):\n%s", diff)
+	must(t, s.PutReport(ctx, store.Report{RepoID: 1, Pull: 2, Generation: newer.Generation, Headline: []byte("{}"), Body: []byte("x")}))
+	must(t, s.PutReport(ctx, store.Report{RepoID: 1, Pull: 1, Generation: older.Generation + 1, Headline: []byte("{}"), Body: []byte("x")})) // not of that scan
+	of := func(repoID int64) {
+		t.Helper()
+		got, err := s.WaitingScans(ctx, repoID, 10)
+		must(t, err)
+		if diff := cmp.Diff([]store.Waiting{{Repository: one, Scan: newer, Headline: []byte("{}")}, {Repository: one, Scan: older}}, got); diff != "" {
+			t.Errorf("what waits (-want +got):\n%s", diff)
+		}
 	}
-	if got, err = s.WaitingScans(ctx, 1); err != nil || len(got) != 1 || got[0].Scan.Pull != 2 {
+	if got, err := s.WaitingScans(ctx, 2, 10); err != nil || len(got) != 1 {
+		t.Errorf("of one repository: %+v, %v", got, err)
+	}
+	must(t, s.RemoveRepository(ctx, 2))
+	of(0)
+	of(1)
+	if got, err := s.WaitingScans(ctx, 0, 1); err != nil || len(got) != 1 || got[0].Scan.Pull != 2 {
 		t.Errorf("at most one: %+v, %v", got, err)
 	}
 
