@@ -79,7 +79,7 @@ func (s *Store) WaitingScans(ctx context.Context, repoID int64, limit int) ([]Wa
 			s.conclusion, s.made_at, COALESCE(h.headline, '')
 		FROM scans s JOIN repositories r ON r.id = s.repo_id
 		LEFT JOIN reports h ON h.repo_id = s.repo_id AND h.pull = s.pull AND h.generation = s.generation
-		WHERE s.open AND NOT r.removed AND s.conclusion IN ($1, $2) AND ($3 = 0 OR s.repo_id = $3)
+		WHERE s.open AND NOT r.removed AND s.conclusion IN ($1, $2) AND (CAST($3 AS BIGINT) = 0 OR s.repo_id = $3)
 		ORDER BY s.made_at DESC, s.repo_id, s.pull LIMIT $4`, string(policy.ActionRequired), string(policy.Failure), repoID, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read what waits: %w", err)
@@ -110,6 +110,9 @@ func (s *Store) WaitingScans(ctx context.Context, repoID int64, limit int) ([]Wa
 // RepositoryNamed returns the repository that goes by that name, in any case, as far
 // as is known: it may have another name by now, and another repository this one.
 func (s *Store) RepositoryNamed(ctx context.Context, owner, name string) (r Repository, found bool, err error) {
+	if !isText(owner) || !isText(name) {
+		return Repository{}, false, nil // PostgreSQL could not even ask
+	}
 	row := s.db.QueryRowContext(ctx, `SELECT `+repositoryColumns+` FROM repositories
 		WHERE lower(owner) = $1 AND lower(name) = $2 AND NOT removed ORDER BY id DESC LIMIT 1`, strings.ToLower(owner), strings.ToLower(name))
 	err = row.Scan(&r.ID, &r.Owner, &r.Name, &r.Installation, &r.Onboarded)

@@ -27,7 +27,7 @@ func (s *Store) PutSession(ctx context.Context, session Session) error {
 		return errors.New("keep session: it is nobody's")
 	}
 	_, err := s.db.ExecContext(ctx, `INSERT INTO sessions (hash, user_id, login, made_at, seen_at) VALUES ($1, $2, $3, $4, $5)`,
-		string(session.Hash), session.User, session.Login, micros(session.Made), micros(session.Seen))
+		string(session.Hash), session.User, text(session.Login), micros(session.Made), micros(session.Seen))
 	if err != nil {
 		return fmt.Errorf("keep session of %d: %w", session.User, err)
 	}

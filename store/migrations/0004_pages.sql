@@ -1,16 +1,6 @@
--- What the pages show: the whole of the newest scan of each pull request, and who
--- is signed in.
+-- Who is signed in on the pages, and what these look up.
 
 -- +goose Up
-CREATE TABLE reports (
-    repo_id    BIGINT NOT NULL,
-    pull       BIGINT NOT NULL,
-    generation BIGINT NOT NULL, -- of the scan that it is of
-    headline   TEXT   NOT NULL, -- what an overview says of it, JSON
-    report     BLOB   NOT NULL,
-    PRIMARY KEY (repo_id, pull)
-);
-
 CREATE TABLE sessions (
     hash    TEXT   NOT NULL PRIMARY KEY, -- of the id; the id itself is in the browser alone
     user_id BIGINT NOT NULL,
@@ -27,4 +17,3 @@ CREATE INDEX scans_open ON scans (conclusion) WHERE open;
 DROP INDEX scans_open;
 DROP INDEX statements_repo;
 DROP TABLE sessions;
-DROP TABLE reports;

@@ -103,7 +103,7 @@ func testWaiting(t *testing.T, s *store.Store) {
 	if got, found, err := s.RepositoryNamed(ctx, "aLICE", "aPP"); err != nil || !found || got != one {
 		t.Errorf("by name: %+v, found %v, error %v", got, found, err)
 	}
-	for _, name := range [][2]string{{"bob", "b"}, {"alice", "b"}, {"", ""}, {"%", "%"}} {
+	for _, name := range [][2]string{{"bob", "b"}, {"alice", "b"}, {"", ""}, {"%", "%"}, {"\x00", "\xff"}} {
 		if _, found, err := s.RepositoryNamed(ctx, name[0], name[1]); err != nil || found {
 			t.Errorf("%q: found %v, error %v", name, found, err)
 		}
