@@ -9,10 +9,16 @@ import (
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/github/githubtest"
 	"github.com/lockkeeper/lockkeeper/server/pages/pagestest"
+	"github.com/lockkeeper/lockkeeper/store/storetest/pgtest"
 )
 
 func TestASignOffOnThePageCounts(t *testing.T) {
-	w, p := waiting(t, pagestest.Options{})
+	t.Run("SQLite", func(t *testing.T) { testSignOff(t, "") })
+	t.Run("PostgreSQL", func(t *testing.T) { testSignOff(t, pgtest.New(t)) })
+}
+
+func testSignOff(t *testing.T, database string) {
+	w, p := waiting(t, pagestest.Options{Store: database})
 	reviewer := signedIn(t, w, "reviewer")
 	page := reviewer.get(w.Path(p))
 	for _, part := range []string{"grabber", "reaches the network", "0.17.8", "Cargo.lock:9", "std::process::Command", `name="finding"`} {

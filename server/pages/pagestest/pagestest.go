@@ -85,6 +85,8 @@ type Options struct {
 	Allow string
 	// Crates are further ones, in the registry's text form.
 	Crates string
+	// Store is where the database is; empty is a SQLite file.
+	Store string
 	// Plain serves the pages without TLS, as the demo does.
 	Plain bool
 }
@@ -105,7 +107,7 @@ func New(t testing.TB, o Options) *World {
 	front := httptest.NewServer(w.GitHub)
 	t.Cleanup(func() { w.GitHub.Close(); front.Close() })
 	w.GitHub.SetURL(front.URL)
-	w.start(o.Plain)
+	w.start(o)
 	for login := range People {
 		w.GitHub.AddUser(login)
 	}
@@ -127,11 +129,14 @@ func New(t testing.TB, o Options) *World {
 	return w
 }
 
-func (w *World) start(plain bool) {
+func (w *World) start(o Options) {
 	t := w.t
 	dir := t.TempDir()
 	var err error
-	w.Store, err = store.Open(t.Context(), filepath.Join(dir, "lockkeeper.db"))
+	if o.Store == "" {
+		o.Store = filepath.Join(dir, "lockkeeper.db")
+	}
+	w.Store, err = store.Open(t.Context(), o.Store)
 	must(t, err)
 	app, err := github.New(github.Config{
 		BaseURL: w.GitHub.APIURL(), WebURL: w.GitHub.URL(), AppID: w.GitHub.AppID(), PrivateKey: w.GitHub.PrivateKeyPEM(),
@@ -145,7 +150,7 @@ func (w *World) start(plain bool) {
 	must(t, err)
 	pages := httptest.NewUnstartedServer(nil)
 	w.URL = "https://" + pages.Listener.Addr().String()
-	if plain {
+	if o.Plain {
 		w.URL = "http://" + pages.Listener.Addr().String()
 	}
 	const secret = "a webhook secret of the tests"
@@ -158,7 +163,7 @@ func (w *World) start(plain bool) {
 	must(t, w.Server.Start(context.Background()))
 	pages.Config.Handler = w.Server.Handler()
 	pages.Config.ErrorLog = log.New(w.Log, "", 0) // browsers complain of the certificate
-	if plain {
+	if o.Plain {
 		pages.Start()
 	} else {
 		pages.StartTLS()
