@@ -30,7 +30,8 @@
 //   - policy holds the owners' rules and decides: a pure function from findings,
 //     policy, allowlist and sign-offs to a decision with its reasons.
 //   - scan is the pipeline itself, readable from top to bottom.
-//   - report renders one result for terminals, Markdown, JSON and check runs.
+//   - report renders one result for terminals, Markdown, JSON and check runs, report/html
+//     for browsers.
 //   - gitrepo and github bring the two sides: from a local repository, or from
 //     GitHub. github also reads the public repositories that packages come from.
 //     github/githubtest is a GitHub on loopback.
@@ -38,6 +39,7 @@
 //     SQLite or PostgreSQL. store/storetest is the suite that both pass, with a
 //     throw-away PostgreSQL from store/storetest/pgtest.
 //   - server answers webhooks, runs jobs and writes the check run and the one
-//     comment.
+//     comment. server/pages is what people see in a browser, server/pages/browsertest
+//     looks at it in one.
 //   - config is the server's own configuration; cmd/lockkeeper is the command.
 package lockkeeper

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/lockkeeper/lockkeeper/buildcode"
 )
@@ -93,6 +94,55 @@ binary file changed
 	if _, inserted, deleted := buildcode.Diff(nil, new, 1<<20); inserted != 5 || deleted != 0 {
 		t.Errorf("all new: %d, %d", inserted, deleted)
 	}
+}
+
+// TestDiffSaysWhereItIs: the lines of each hunk stand where its head says, also after
+// hunks with several changes.
+func TestDiffSaysWhereItIs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		line := rapid.SampledFrom([]string{"a", "b", "c"})
+		old := rapid.SliceOfN(line, 0, 80).Draw(t, "old")
+		new := slices.Clone(old)
+		for range rapid.IntRange(0, 6).Draw(t, "edits") {
+			at := rapid.IntRange(0, len(new)).Draw(t, "at")
+			until := min(len(new), at+rapid.IntRange(0, 2).Draw(t, "gone"))
+			new = slices.Replace(new, at, until, rapid.SliceOfN(line, 0, 2).Draw(t, "come")...)
+		}
+		file := func(lines []string) *buildcode.Surface {
+			return surface(nil, "build.rs", strings.Join(append(lines, ""), "\n"))
+		}
+		diff, _, _ := buildcode.Diff(file(old), file(new), 1<<20)
+		var oldAt, newAt int
+		for _, line := range strings.Split(strings.TrimSuffix(diff, "\n"), "\n") {
+			switch {
+			case strings.HasPrefix(line, "@@"):
+				var from, to int
+				if _, err := fmt.Sscanf(line, "@@ -%d,%d +%d,%d @@", &oldAt, &from, &newAt, &to); err != nil {
+					t.Fatalf("%q: %v", line, err)
+				}
+				if from == 0 {
+					oldAt++
+				}
+				if to == 0 {
+					newAt++
+				}
+			case strings.HasPrefix(line, "---"), strings.HasPrefix(line, "+++"), line == "":
+			default:
+				if line[0] != '+' {
+					if got := old[oldAt-1]; got != line[1:] {
+						t.Fatalf("old line %d is %q, the diff says %q:\n%s", oldAt, got, line[1:], diff)
+					}
+					oldAt++
+				}
+				if line[0] != '-' {
+					if got := new[newAt-1]; got != line[1:] {
+						t.Fatalf("new line %d is %q, the diff says %q:\n%s", newAt, got, line[1:], diff)
+					}
+					newAt++
+				}
+			}
+		}
+	})
 }
 
 func TestDiffIsBounded(t *testing.T) {

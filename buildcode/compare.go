@@ -127,8 +127,9 @@ func (d *differ) file(before, after *File) {
 		d.line("diff could not be made\n")
 		return
 	}
+	shift := 0
 	for _, hunk := range unified.Hunks {
-		d.hunk(hunk)
+		shift = d.hunk(hunk, shift)
 	}
 }
 
@@ -143,7 +144,9 @@ func edits(old, new string) []udiff.Edit {
 	return edits
 }
 
-func (d *differ) hunk(hunk *udiff.Hunk) {
+// hunk adds one hunk. shift is by how much the hunks before moved the new lines on;
+// udiff loses count of it after a hunk with several changes.
+func (d *differ) hunk(hunk *udiff.Hunk, shift int) (shiftAfter int) {
 	from, to := 0, 0
 	for _, l := range hunk.Lines {
 		if l.Kind != udiff.Insert {
@@ -154,7 +157,7 @@ func (d *differ) hunk(hunk *udiff.Hunk) {
 		}
 	}
 	// An empty side starts at line 0, as in diff -u.
-	fromLine, toLine := hunk.FromLine, hunk.ToLine
+	fromLine, toLine := hunk.FromLine, hunk.FromLine+shift
 	if from == 0 {
 		fromLine--
 	}
@@ -177,6 +180,7 @@ func (d *differ) hunk(hunk *udiff.Hunk) {
 		}
 		d.line(prefix + l.Content)
 	}
+	return shift + to - from
 }
 
 // line adds one line unless the diff is full; from then on lines are counted.

@@ -55,6 +55,11 @@ type Server struct {
 	// sent to the registries in the User-Agent, as crates.io demands of crawlers.
 	// Required. Example: "security@example.invalid".
 	Contact string `toml:"contact"`
+	// PublicURL is the address under which browsers reach this server. With it, and
+	// with client-id and client-secret in [github], there are pages, which people sign
+	// in to. Default: none, and no pages.
+	// Example: "https://lockkeeper.example.invalid".
+	PublicURL string `toml:"public-url"`
 }
 
 // GitHub is the App as GitHub knows it.
@@ -90,6 +95,21 @@ type GitHub struct {
 	// spaces and line ends around it do not count. Default: none.
 	// Example: "/run/secrets/webhook".
 	WebhookSecretFile string `toml:"webhook-secret-file"`
+	// ClientID is the App's client id on its settings page, for people to sign in to
+	// the pages. Default: none, and no pages. Example: "Iv1.0123456789abcdef".
+	ClientID string `toml:"client-id"`
+	// ClientSecret is a client secret made on the App's settings page. It, or
+	// ClientSecretFile, goes with ClientID; after Load it holds the secret in both
+	// cases. Default: none. Example: forty hexadecimal digits.
+	ClientSecret Secret `toml:"client-secret"`
+	// ClientSecretFile is the path of a file with that secret and nothing else.
+	// Default: none. Example: "/run/secrets/client-secret".
+	ClientSecretFile string `toml:"client-secret-file"`
+}
+
+// Pages reports whether everything is there that pages need.
+func (c *Config) Pages() bool {
+	return c.Server.PublicURL != "" && c.GitHub.ClientID != "" && !c.GitHub.ClientSecret.Empty()
 }
 
 // Store is the database: a SQLite file for one server, or PostgreSQL for any

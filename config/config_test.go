@@ -55,7 +55,10 @@ func TestLoadFile(t *testing.T) {
 [server]
 listen = "127.0.0.1:1"
 contact = "ops@example.invalid"
+public-url = "https://lockkeeper.example.invalid"
 [github]
+client-id = "Iv1.a"
+client-secret-file = "hook"
 api-url = "https://github.example.invalid/api/v3"
 web-url = "https://github.example.invalid"
 repositories = "none"
@@ -82,10 +85,11 @@ level = "debug"
 format = "console"
 `)
 	want := &Config{
-		Server: Server{"127.0.0.1:1", "ops@example.invalid"},
+		Server: Server{"127.0.0.1:1", "ops@example.invalid", "https://lockkeeper.example.invalid"},
 		GitHub: GitHub{
 			Repositories: "none", APIURL: "https://github.example.invalid/api/v3", WebURL: "https://github.example.invalid", AppID: 7,
 			PrivateKey: NewSecret("KEY"), WebhookSecret: NewSecret(hidden), WebhookSecretFile: "hook",
+			ClientID: "Iv1.a", ClientSecret: NewSecret(hidden), ClientSecretFile: "hook",
 		},
 		Store:      Store{Path: "a.db"},
 		CratesIO:   CratesIO{"https://1.example.invalid", "https://2.example.invalid", "https://3.example.invalid"},
@@ -276,6 +280,13 @@ func TestValidate(t *testing.T) {
 		"log level":           {func(c *Config) { c.Log.Level = "loud" }, "write one of trace, debug"},
 		"log format":          {func(c *Config) { c.Log.Format = "xml" }, "write one of json, console"},
 		"another log format":  {func(c *Config) { c.Log.Format = "console" }, ""},
+		"pages":               {pagesOf("https://lockkeeper.example.invalid"), ""},
+		"pages on loopback":   {pagesOf("http://127.0.0.1:8080"), ""},
+		"plain pages":         {pagesOf("http://lockkeeper.example.invalid"), "public-url in [server] is not encrypted"},
+		"pages on a path":     {pagesOf("https://example.invalid/lockkeeper"), "a host of their own"},
+		"address alone":       {func(c *Config) { c.Server.PublicURL = "https://x.example.invalid" }, "set client-id in [github] and client-secret or"},
+		"no public address":   {func(c *Config) { pagesOf("")(c) }, "set public-url in [server] too"},
+		"no client secret":    {func(c *Config) { c.GitHub.ClientID = "Iv1.a" }, "client-secret-file in [github]"},
 	} {
 		c := valid(t)
 		test.change(c)
@@ -295,6 +306,12 @@ func TestValidate(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("an empty configuration: error %v does not name %s", err, want)
 		}
+	}
+}
+
+func pagesOf(address string) func(*Config) {
+	return func(c *Config) {
+		c.Server.PublicURL, c.GitHub.ClientID, c.GitHub.ClientSecret = address, "Iv1.a", NewSecret(hidden)
 	}
 }
 

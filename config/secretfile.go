@@ -16,6 +16,7 @@ func (c *Config) secrets() []secret {
 	return []secret{
 		{"github", "private-key", &c.GitHub.PrivateKey, c.GitHub.PrivateKeyFile},
 		{"github", "webhook-secret", &c.GitHub.WebhookSecret, c.GitHub.WebhookSecretFile},
+		{"github", "client-secret", &c.GitHub.ClientSecret, c.GitHub.ClientSecretFile},
 		{"store", "url", &c.Store.URL, c.Store.URLFile},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"slices"
@@ -20,6 +21,7 @@ func (c *Config) Validate() error {
 		c.Server.validate(),
 		c.GitHub.validate(),
 		c.Store.validate(),
+		c.validatePages(),
 		c.ValidateRegistries(),
 		c.Advisories.validate(),
 		notEmpty("cache", "dir", c.Cache.Dir),
@@ -40,6 +42,31 @@ func (s Server) validate() error {
 		errs = append(errs, errors.New("contact in [server] must be at most 200 printable ASCII characters; write a mail address or web page"))
 	}
 	return errors.Join(errs...)
+}
+
+// validatePages: half of what pages need is a mistake, and would leave people without
+// them in silence.
+func (c *Config) validatePages() error {
+	missing := map[string]bool{
+		"public-url in [server]": c.Server.PublicURL == "", "client-id in [github]": c.GitHub.ClientID == "",
+		"client-secret or client-secret-file in [github]": c.GitHub.ClientSecret.Empty(),
+	}
+	var lacking []string
+	for _, key := range slices.Sorted(maps.Keys(missing)) {
+		if missing[key] {
+			lacking = append(lacking, key)
+		}
+	}
+	if len(lacking) > 0 && len(lacking) < len(missing) {
+		return fmt.Errorf("pages need public-url in [server] and client-id and client-secret in [github]; set %s too, or none of them", strings.Join(lacking, " and "))
+	}
+	if err := checkURL("server", "public-url", c.Server.PublicURL); err != nil {
+		return err
+	}
+	if u, err := url.Parse(c.Server.PublicURL); err == nil && u.Path != "" {
+		return errors.New("public-url in [server] has a path; give the pages a host of their own")
+	}
+	return nil
 }
 
 func (g GitHub) validate() error {

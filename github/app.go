@@ -53,12 +53,14 @@ type Config struct {
 
 // App is a GitHub App. It is safe for concurrent use.
 type App struct {
-	id      int64
-	web     *url.URL
-	creator githubapp.ClientCreator
-	timeout time.Duration
-	backoff time.Duration
-	self    *session // authenticated as the App itself
+	id           int64
+	web, api     *url.URL
+	creator      githubapp.ClientCreator
+	transport    http.RoundTripper
+	timeout      time.Duration
+	loginTimeout time.Duration // of one request of a sign-in
+	backoff      time.Duration
+	self         *session // authenticated as the App itself
 
 	mu      sync.Mutex
 	clients map[int64]*Client // guarded by mu; by installation
@@ -81,7 +83,10 @@ func New(cfg Config) (*App, error) {
 		return nil, errors.New("GitHub App: no private key; generate one on the App's settings page")
 	}
 	defaults(&cfg)
-	app := &App{id: cfg.AppID, web: web, timeout: cfg.OperationTimeout, backoff: cfg.Backoff, clients: map[int64]*Client{}}
+	app := &App{
+		id: cfg.AppID, web: web, api: base, transport: cfg.Transport, timeout: cfg.OperationTimeout, loginTimeout: cfg.Timeout, backoff: cfg.Backoff,
+		clients: map[int64]*Client{},
+	}
 	app.creator = githubapp.NewClientCreator(base.String(), "", cfg.AppID, cfg.PrivateKey,
 		githubapp.WithClientUserAgent(cfg.UserAgent),
 		githubapp.WithTransport(&wire{next: cfg.Transport, origin: base, now: time.Now}),

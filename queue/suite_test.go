@@ -31,6 +31,7 @@ var suite = map[string]func(t *testing.T, fresh func(testing.TB) string){
 	"Stop without start":            testStopWithoutStart,
 	"Sweep finds what has no job":   testSweepFindsWhatHasNoJob,
 	"Later holds up nothing":        testLaterHoldsUpNothing,
+	"Settled":                       testSettled,
 	"Never beside each other":       testNeverBesideEachOther,
 	"Run that outlives its time":    testRunThatOutlivesItsTime,
 }

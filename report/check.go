@@ -32,13 +32,14 @@ type Check struct {
 // maxAnnotations of one check run: as many as GitHub takes with one request.
 const maxAnnotations = 50
 
-// CheckRun gives the report as a check run. Annotations are plain text, which
+// CheckRun gives the report as a check run; detailsURL is the page about it and may be
+// empty. Annotations are plain text, which
 // GitHub shows as it is.
-func CheckRun(r *Report) Check {
+func CheckRun(r *Report, detailsURL string) Check {
 	c := Check{
 		Conclusion: r.Decision.Conclusion,
 		Title:      r.Title(),
-		Summary:    cut(r.body(""), MaxCheckText-200),
+		Summary:    cut(r.body(detailsURL), MaxCheckText-200),
 	}
 	place := map[string]int{}
 	left := 0

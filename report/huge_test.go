@@ -66,7 +66,7 @@ func TestFiveHundredPackagesStayReadable(t *testing.T) {
 	if n := len(comment); n > MaxComment {
 		t.Errorf("the comment has %d bytes, more than %d", n, MaxComment)
 	}
-	check := CheckRun(r)
+	check := CheckRun(r, "")
 	if n := len(check.Summary); n > MaxCheckText {
 		t.Errorf("the summary has %d bytes, more than %d", n, MaxCheckText)
 	}

@@ -25,11 +25,11 @@ func Comment(r *Report, detailsURL string) string {
 // body is the comment without its heading.
 func (r *Report) body(detailsURL string) string {
 	var b strings.Builder
-	b.WriteString(r.opening() + "\n\n")
+	b.WriteString(strings.Join(r.Opening(Code, markdownText), "\n\n") + "\n\n")
 	shown := r.groups(policy.Blocked, policy.Rejected, policy.Open, policy.Signed, policy.Admitted, policy.Warned)
 	waiting := r.groups(policy.Open)
 	r.table(&b, shown)
-	r.howTo(&b, waiting)
+	r.howTo(&b, waiting, detailsURL)
 	r.answers(&b)
 	b.WriteString(r.notes())
 	footer := footer(r, detailsURL)
@@ -51,69 +51,19 @@ func Markdown(w io.Writer, r *Report) error {
 	return err
 }
 
-// opening says in one or two sentences what is needed and from whom.
-func (r *Report) opening() string {
-	d := r.Decision
-	switch {
-	case !r.Onboarded && d.Count(policy.Blocked, policy.Open, policy.Rejected) > 0:
-		return "This pull request changes code that runs while the project is built or installed. Nothing is held, because the base branch has no `.lockkeeper` directory yet: add `.lockkeeper/policy.toml` (it may be empty) to make this check count."
-	case d.Count(policy.Blocked) > 0:
-		return "What the lockfile pins is not what the registry has, or a rule of this repository forbids it. Nobody can sign this off: restore the lockfile, or change the rule in `.lockkeeper/policy.toml` on the base branch."
-	case d.Count(policy.Rejected) > 0:
-		return "A reviewer said no to " + namesOf(r.groups(policy.Rejected)) + ". The pull request is held until they, or an administrator, withdraw that."
-	case d.Count(policy.Open) > 0:
-		return "This pull request brings in code that runs while the project is built or installed, or code from a new publisher. A reviewer must look at " +
-			namesOf(r.groups(policy.Open)) + " and sign off before it can be merged.\n\nReviewers: " + markdownText(d.Reviewers) + ". Not those who wrote the change."
-	case d.Count(policy.Signed) > 0:
-		return "Reviewers signed off on everything that needed it. A sign-off holds for exactly what was signed: another version or other code asks again."
-	default:
-		return "Nothing in this pull request's lockfiles needs a sign-off."
-	}
-}
-
-func namesOf(groups []group) string {
-	var names []string
-	for _, g := range groups[:min(len(groups), 5)] {
-		names = append(names, markdownCode(g.title, false))
-	}
-	if len(groups) > 5 {
-		names = append(names, fmt.Sprintf("%d more", len(groups)-5))
-	}
-	if len(names) > 1 {
-		return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
-	}
-	return strings.Join(names, "")
-}
-
 // stateText is the first column: the state, and who signed.
-func stateText(g group) string {
-	o := g.outcomes[0]
-	switch o.State {
-	case policy.Signed:
-		var who []string
-		for _, s := range o.SignedBy {
-			if name := markdownText(s.Login); !slices.Contains(who, name) {
-				who = append(who, name)
-			}
-		}
-		return "signed by " + strings.Join(who, ", ")
-	case policy.Open:
-		if o.Missing > 1 {
-			return fmt.Sprintf("needs %d sign-offs", o.Missing)
-		}
-		return "needs a sign-off"
-	case policy.Admitted:
-		return "on the allowlist"
-	}
-	return stateWord(o.State)
-}
+func stateText(g group) string { return StateText(g.outcomes[0], markdownText) }
 
 // howTo shows the line to copy.
-func (r *Report) howTo(b *strings.Builder, waiting []group) {
+func (r *Report) howTo(b *strings.Builder, waiting []group, detailsURL string) {
 	if len(waiting) == 0 || !r.Onboarded {
 		return
 	}
-	b.WriteString("To sign off, a reviewer writes a comment with one of these lines and the reason:\n\n")
+	if detailsURL != "" {
+		fmt.Fprintf(b, "To sign off, a reviewer looks at the code on [the details page](%s) and decides there, or writes a comment with one of these lines and the reason:\n\n", detailsURL)
+	} else {
+		b.WriteString("To sign off, a reviewer writes a comment with one of these lines and the reason:\n\n")
+	}
 	var lines strings.Builder
 	for _, g := range waiting[:min(len(waiting), 5)] {
 		fmt.Fprintf(&lines, "/lockkeeper sign-off %s \"why this is fine\"\n", commandWord(g.title))
@@ -311,7 +261,7 @@ NAME can be ` + "`name`, `name@version`, `cargo/name` or a file's path" + `.
 func footer(r *Report, detailsURL string) string {
 	text := commands + "\n<sub>Base " + markdownCode(shortName(r.Scan.Base), false) + ", head " + markdownCode(shortName(r.Scan.Head), false)
 	if detailsURL != "" {
-		text += fmt.Sprintf(" · [the whole check](%s)", detailsURL)
+		text += fmt.Sprintf(" · [details](%s)", detailsURL)
 	}
 	return text + "</sub>\n"
 }

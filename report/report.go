@@ -28,6 +28,8 @@ type Report struct {
 	BaseBranch string
 	// Answers to those who asked something in the pull request; for the comment.
 	Answers []Answer
+	// Pull is the pull request judged; nil at the command line.
+	Pull *Pull
 	// Command repeats the scan and shows the build code, for the last line on a
 	// terminal; may be empty.
 	Command string
@@ -39,6 +41,16 @@ type Answer struct {
 	Asked string   // the line as written
 	Says  []string // sentences
 	Help  bool     // they asked for the commands, which stand below
+}
+
+// Pull names a pull request, for people.
+type Pull struct {
+	Repository string // "owner/name"
+	Number     int
+	Title      string
+	Author     string // login
+	AuthorID   int64
+	URL        string
 }
 
 // group is all outcomes about one package, or about one file where the findings
@@ -200,22 +212,4 @@ func capabilityText(caps []buildcode.Capability) string {
 		words[i] = string(c)
 	}
 	return strings.Join(words, ", ")
-}
-
-// stateWord is how a state is shown, the same everywhere.
-func stateWord(s policy.State) string {
-	switch s {
-	case policy.Open:
-		return "sign-off"
-	case policy.Blocked:
-		return "blocked"
-	case policy.Rejected:
-		return "rejected"
-	case policy.Signed:
-		return "signed"
-	case policy.Admitted:
-		return "allowed"
-	default:
-		return "note"
-	}
 }

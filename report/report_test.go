@@ -94,7 +94,7 @@ func TestRenderings(t *testing.T) {
 		"check.json": func(b *bytes.Buffer, r *Report) error {
 			e := json.NewEncoder(b)
 			e.SetIndent("", "  ")
-			return e.Encode(CheckRun(r))
+			return e.Encode(CheckRun(r, ""))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -152,7 +152,7 @@ func TestAHugeUpdateStaysReadable(t *testing.T) {
 	if !utf8.ValidString(comment) {
 		t.Error("the comment is not UTF-8")
 	}
-	check := CheckRun(r)
+	check := CheckRun(r, "")
 	if n := len(check.Summary); n > MaxCheckText {
 		t.Errorf("the summary has %d bytes", n)
 	}
@@ -205,7 +205,7 @@ func TestPromise7WholeReportsAreInert(t *testing.T) {
 			t.Errorf("the terminal gets raw bytes for %q", s)
 		}
 		// Annotations and titles are shown as they are.
-		check := CheckRun(r)
+		check := CheckRun(r, "")
 		reporttest.CheckMarkdown(t, check.Summary, "p", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "strong", "br", "details", "summary", "ul", "li", "sub")
 		for _, a := range check.Annotations {
 			if clean := visible(a.Title+a.Message, true); clean != a.Title+a.Message {

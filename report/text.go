@@ -167,7 +167,7 @@ func (t *textWriter) group(g group, r *Report) {
 		if i == 0 {
 			left = fmt.Sprintf("%s   %s", t.style(Strong, title), f.Rule)
 		}
-		t.printf("  %s  %s%s%s\n", t.label(stateWord(o.State)), left, strings.Repeat(" ", pad), t.style(Faint, place))
+		t.printf("  %s  %s%s%s\n", t.label(StateWord(o.State)), left, strings.Repeat(" ", pad), t.style(Faint, place))
 		t.wrapped(f.Message)
 		for _, e := range f.Evidence {
 			t.wrapped("- " + e)

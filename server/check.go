@@ -127,9 +127,13 @@ func (w *worker) hold(ctx context.Context, s subject, check int64, before store.
 // publish looks again and writes, or drops what is no longer of the newest scan.
 func (w *worker) publish(ctx context.Context, s subject, check int64, before store.Scan, v *verdict) (written bool, err error) {
 	r := v.report
-	run := report.CheckRun(r)
+	details := ""
+	if s.pull != nil {
+		details = w.detailsURL(w.repo, s.pull.Number)
+	}
+	run := report.CheckRun(r, details)
 	out := github.Check{
-		Name: checkName(s.baseRef), Head: s.head, ExternalID: w.externalID(s),
+		Name: checkName(s.baseRef), Head: s.head, ExternalID: w.externalID(s), DetailsURL: details,
 		Conclusion: run.Conclusion, Title: run.Title, Summary: run.Summary, Annotations: annotations(run.Annotations),
 	}
 	if s.pull == nil {
@@ -165,6 +169,9 @@ func (w *worker) publish(ctx context.Context, s subject, check int64, before sto
 	if err != nil {
 		return false, err
 	}
+	if err := w.keepReport(ctx, record, r); err != nil {
+		return false, err
+	}
 	if record.CheckID, err = w.finishCheck(ctx, s, check, before, out, found.same(shown)); err != nil {
 		return false, err
 	}
@@ -193,7 +200,7 @@ func annotations(all []report.Annotation) []github.Annotation {
 // comment writes the one comment if its meaning changed, and notes that in record. A
 // pull request about which there is nothing to say gets none.
 func (w *worker) comment(ctx context.Context, s subject, record *store.Scan, r *report.Report) error {
-	body := report.Comment(r, "")
+	body := report.Comment(r, w.detailsURL(w.repo, s.pull.Number))
 	digest := string(report.Meaning(r))
 	silent := record.CommentID == 0 && len(r.Answers) == 0 && r.Decision.Count(policy.Open, policy.Blocked, policy.Rejected, policy.Signed) == 0
 	if digest == record.CommentDigest || silent {

@@ -41,6 +41,8 @@ type Config struct {
 	// nil: then nothing is known to be malicious.
 	LoadAdvisories func(context.Context) (*advisory.List, error)
 	Advisories     *advisory.Current
+	// Pages says where and how people sign in to pages; nil means that there are none.
+	Pages *PagesConfig
 	// Workers is how many jobs are done at once; 0 means 8.
 	Workers int
 	// Now is the clock; nil means time.Now.
@@ -51,6 +53,7 @@ type Config struct {
 type Server struct {
 	cfg   Config
 	queue *queue.Queue
+	pages http.Handler // nil: there are none
 
 	background sync.WaitGroup // looks at owners, refreshes of advisories
 	rest       func()         // ends them
@@ -72,6 +75,11 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	s.queue, err = queue.New(cfg.Log.WithContext(ctx), cfg.Store, s.work, queue.Config{MaxWorkers: cfg.Workers})
 	if err != nil {
 		return nil, err
+	}
+	if cfg.Pages != nil {
+		if s.pages, err = s.newPages(); err != nil {
+			return nil, err
+		}
 	}
 	return s, nil
 }
@@ -105,7 +113,8 @@ func (s *Server) Idle(ctx context.Context) (bool, error) {
 	return err == nil && stats.Waiting+stats.Running == 0, err
 }
 
-// Handler answers webhooks at /webhook and health checks at /healthz and /readyz.
+// Handler answers webhooks at /webhook, health checks at /healthz and /readyz, and
+// browsers everywhere else, if there are pages.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/webhook", s.webhooks())
@@ -118,6 +127,9 @@ func (s *Server) Handler() http.Handler {
 		}
 		fmt.Fprintln(w, "ready")
 	})
+	if s.pages != nil {
+		mux.Handle("/", s.pages)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mux.ServeHTTP(w, r.WithContext(s.cfg.Log.WithContext(r.Context())))
 	})

@@ -48,6 +48,10 @@ func (w *worker) pull(ctx context.Context, number int) error {
 	if !pull.Open {
 		return w.closed(ctx, number)
 	}
+	known := store.Repository{ID: w.repo.ID, Owner: w.repo.Owner, Name: w.repo.Name, Installation: w.job.Installation}
+	if err := w.cfg.Store.PutRepository(ctx, known); err != nil {
+		return err
+	}
 	return w.judge(ctx, subject{pull: pull, private: pull.Repo.Private, baseRef: pull.BaseRef, head: pull.Head})
 }
 
@@ -193,6 +197,9 @@ func (w *worker) line(ctx context.Context, s subject, before store.Scan) (*verdi
 		return nil, err
 	}
 	v := &verdict{sides: sides, report: &report.Report{Scan: result, Onboarded: rules.Onboarded, BaseBranch: s.baseRef}}
+	if p := s.pull; p != nil {
+		v.report.Pull = &report.Pull{Repository: w.repo.String(), Number: p.Number, Title: p.Title, Author: p.Author.Login, AuthorID: p.Author.ID, URL: p.URL}
+	}
 	in := rules.Input(result, w.cfg.Now())
 	if s.pull != nil {
 		err = w.decide(ctx, v, in, s, before)

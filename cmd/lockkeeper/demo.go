@@ -76,7 +76,7 @@ func (c *demoCmd) Run(p *process) error {
 	}
 	fmt.Fprintf(p.stdout, "A pull request waits for you:\n\n  %s\n\n", d.address())
 	fmt.Fprintf(p.stdout, "Write a comment there as %s, %s or %s, for example:\n\n  /lockkeeper sign-off all \"I read the build script\"\n\n", demoAuthor, demoOutsider, demoReviewer)
-	fmt.Fprintf(p.stdout, "The check turns green on the %s's word alone. Ctrl-C ends the demo.\n", demoReviewer)
+	fmt.Fprintf(p.stdout, "Or follow \"details\" of the check to the code itself, and decide there. The check turns\ngreen on the %s's word alone. Ctrl-C ends the demo.\n", demoReviewer)
 	<-ctx.Done()
 	return nil
 }
@@ -203,10 +203,14 @@ func (d *demo) serve(address string, handler http.Handler) (url string, err erro
 	if err != nil {
 		return "", fmt.Errorf("listen on %s: %w", address, err)
 	}
+	d.serveOn(listener, handler)
+	return "http://" + listener.Addr().String(), nil
+}
+
+func (d *demo) serveOn(listener net.Listener, handler http.Handler) {
 	s := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	go s.Serve(listener) // ends with ErrServerClosed by Close
 	d.stops = append(d.stops, func() { s.Close() })
-	return "http://" + listener.Addr().String(), nil
 }
 
 // startServer runs the real server against the stand-ins.
@@ -232,9 +236,16 @@ func (d *demo) startServer(ctx context.Context, registries *registrytest.Server)
 	if err != nil {
 		return err
 	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("listen on loopback: %w", err)
+	}
+	d.stops = append(d.stops, func() { listener.Close() })
+	url := "http://" + listener.Addr().String()
 	const secret = "the demo's webhook secret"
 	s, err := server.New(ctx, server.Config{
 		WebhookSecret: secret, App: app, Store: db, Log: zerolog.Nop(),
+		Pages:   &server.PagesConfig{PublicURL: url, ClientID: d.github.ClientID(), ClientSecret: d.github.ClientSecret()},
 		Scanner: &scan.Scanner{Registries: map[lockkeeper.Ecosystem]registry.Client{lockkeeper.Cargo: crates}, Facts: db},
 	})
 	if err != nil {
@@ -249,10 +260,7 @@ func (d *demo) startServer(ctx context.Context, registries *registrytest.Server)
 		defer cancel()
 		s.Stop(ctx)
 	})
-	url, err := d.serve("127.0.0.1:0", s.Handler())
-	if err != nil {
-		return err
-	}
+	d.serveOn(listener, s.Handler())
 	d.github.SetWebhook(url+"/webhook", secret)
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/gitrepo"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/report"
+	"github.com/lockkeeper/lockkeeper/report/html"
 	"github.com/lockkeeper/lockkeeper/scan"
 )
 
@@ -27,7 +28,7 @@ type scanCmd struct {
 
 // outputFlags say how a result is shown.
 type outputFlags struct {
-	Format string   `help:"text, markdown or json." enum:"text,markdown,json" default:"text"`
+	Format string   `help:"text, markdown, json or html (one file to open in a browser)." enum:"text,markdown,json,html" default:"text"`
 	Show   []string `help:"Show more: build-code (the diff of the code that runs), all (changes that ask for nothing)." enum:"build-code,all"`
 	Color  string   `help:"auto, always or never." enum:"auto,always,never" default:"auto"`
 }
@@ -37,6 +38,7 @@ func (scanCmd) Help() string {
   lockkeeper scan                          the work tree against the default branch
   lockkeeper scan --base main --head topic
   lockkeeper scan --show build-code        with the code itself
+  lockkeeper scan --format html > report.html
   lockkeeper scan --format json | jq .conclusion`
 }
 
@@ -160,6 +162,8 @@ func (o outputFlags) write(p *process, r *report.Report) error {
 		err = report.JSON(&b, r)
 	case "markdown":
 		err = report.Markdown(&b, r)
+	case "html":
+		err = html.Document(&b, r)
 	default:
 		err = report.Text(&b, r, o.textOptions(p))
 	}

@@ -89,6 +89,9 @@ func newServer(ctx context.Context, cfg *config.Config, db *store.Store, log zer
 		WebhookSecret: cfg.GitHub.WebhookSecret.Reveal(), App: app, Store: db, Scanner: scanner, Log: log,
 		NoForeign: cfg.GitHub.Repositories == "none",
 	}
+	if cfg.Pages() {
+		c.Pages = &server.PagesConfig{PublicURL: cfg.Server.PublicURL, ClientID: cfg.GitHub.ClientID, ClientSecret: cfg.GitHub.ClientSecret.Reveal()}
+	}
 	source, err := advisories(cfg)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,8 @@
 package githubtest
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"net/url"
 	"strings"
@@ -9,8 +11,10 @@ import (
 
 // oauthLogin is a sign-in under way: a code that has been handed out.
 type oauthLogin struct {
-	user    *account
-	expires time.Time
+	user      *account
+	expires   time.Time
+	back      string // redirect_uri; the exchange must name the same
+	challenge string // PKCE, S256; empty without
 }
 
 // codeLife is how long a code may take to be exchanged.
@@ -30,6 +34,9 @@ func authorizePage(v *visit) error {
 	if q.Get("client_id") != clientID(v.cfg) || err != nil || back.Host == "" || back.Scheme != "http" && back.Scheme != "https" {
 		return invalidRequest("The client_id or the redirect_uri is wrong.")
 	}
+	if q.Has("code_challenge") != (q.Get("code_challenge_method") == "S256") {
+		return invalidRequest("A code_challenge goes with the code_challenge_method S256.")
+	}
 	// The form's answer leads back to the App, which the policy must allow.
 	v.formTarget = back.Scheme + "://" + back.Host
 	var people []string
@@ -37,9 +44,9 @@ func authorizePage(v *visit) error {
 		people = append(people, a.Login)
 	}
 	return v.show("authorize.html", "Sign in to "+v.cfg.AppSlug, struct {
-		App, Back, State string
-		People           []string
-	}{v.cfg.AppSlug, back.String(), q.Get("state"), people})
+		App, Back, State, Challenge string
+		People                      []string
+	}{v.cfg.AppSlug, back.String(), q.Get("state"), q.Get("code_challenge"), people})
 }
 
 func authorize(v *visit) error {
@@ -51,7 +58,7 @@ func authorize(v *visit) error {
 	if err != nil || back.Host == "" {
 		return invalidRequest("The redirect_uri is wrong.")
 	}
-	code := v.newCode(by)
+	code := v.newCode(by, back.String(), v.r.PostForm.Get("code_challenge"))
 	q := back.Query()
 	q.Set("code", code)
 	q.Set("state", v.r.PostForm.Get("state"))
@@ -60,10 +67,10 @@ func authorize(v *visit) error {
 	return nil
 }
 
-func (s *Server) newCode(by *account) string {
+func (s *Server) newCode(by *account, back, challenge string) string {
 	code := strings.TrimPrefix(s.newToken(&token{}, "code_"), "code_")
 	delete(s.tokens, "code_"+code)
-	s.logins[code] = oauthLogin{by, s.now().Add(codeLife)}
+	s.logins[code] = oauthLogin{by, s.now().Add(codeLife), back, challenge}
 	return code
 }
 
@@ -76,6 +83,10 @@ func accessToken(v *visit) error {
 	case form.Get("client_id") != clientID(v.cfg) || form.Get("client_secret") != v.ClientSecret():
 		answer = obj{"error": "incorrect_client_credentials", "error_description": "The client_id and/or client_secret passed are incorrect."}
 	case !known || !login.expires.After(v.now()):
+		answer = obj{"error": "bad_verification_code", "error_description": "The code passed is incorrect or expired."}
+	case form.Has("redirect_uri") && form.Get("redirect_uri") != login.back:
+		answer = obj{"error": "redirect_uri_mismatch", "error_description": "The redirect_uri MUST match the registered callback URL for this application."}
+	case login.challenge != "" && challengeOf(form.Get("code_verifier")) != login.challenge:
 		answer = obj{"error": "bad_verification_code", "error_description": "The code passed is incorrect or expired."}
 	default:
 		delete(v.logins, form.Get("code"))
@@ -94,6 +105,12 @@ func accessToken(v *visit) error {
 	}
 	v.raw, v.rawType = []byte(values.Encode()), "application/x-www-form-urlencoded; charset=utf-8"
 	return nil
+}
+
+// challengeOf is what a PKCE verifier answers (RFC 7636, S256).
+func challengeOf(verifier string) string {
+	sum := sha256.Sum256([]byte(verifier))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 func jsonText(v any) string {
