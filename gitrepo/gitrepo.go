@@ -29,7 +29,7 @@ type Repo struct {
 func Open(ctx context.Context, dir string) (*Repo, error) {
 	out, err := git(ctx, dir, "rev-parse", "--show-toplevel")
 	if err != nil {
-		return nil, fmt.Errorf("%s is not in a git repository (run lockkeeper in a checkout, or compare two files with: lockkeeper diff OLD NEW): %w", dir, err)
+		return nil, fmt.Errorf("%s is not in a git repository (run lockkeeper in a checkout, or compare two files with: lockkeeper scan OLD NEW): %w", dir, err)
 	}
 	return &Repo{root: strings.TrimRight(string(out), "\r\n")}, nil
 }
@@ -44,7 +44,7 @@ func (r *Repo) Resolve(ctx context.Context, name string) (string, error) {
 	}
 	out, err := git(ctx, r.root, "rev-parse", "--verify", "--quiet", "--end-of-options", name+"^{commit}")
 	if err != nil {
-		return "", fmt.Errorf("there is no revision %q here (git fetch may bring it)", name)
+		return "", fmt.Errorf("there is no revision %q here", name)
 	}
 	return strings.TrimSpace(string(out)), nil
 }
@@ -53,7 +53,7 @@ func (r *Repo) Resolve(ctx context.Context, name string) (string, error) {
 func (r *Repo) MergeBase(ctx context.Context, a, b string) (string, error) {
 	out, err := git(ctx, r.root, "merge-base", a, b)
 	if err != nil {
-		return "", fmt.Errorf("%.12s and %.12s have no common history here (a shallow clone? try git fetch --unshallow): %w", a, b, err)
+		return "", fmt.Errorf("find where %.12s and %.12s parted: %w", a, b, err)
 	}
 	return strings.TrimSpace(strings.SplitN(string(out), "\n", 2)[0]), nil
 }
