@@ -203,10 +203,13 @@ func kindsText(article string, kinds []buildcode.Kind) string {
 	return strings.Join(words, " and ")
 }
 
+// noBuildCode is the note about a package of which nothing runs at build time.
+const noBuildCode = "no build code"
+
 func (j *judgement) noteCode(now, old *surfaces) {
 	switch {
 	case !now.build.Runs() && !now.hooks.Runs():
-		j.note("no build code")
+		j.note(noBuildCode)
 	case old != nil && old.build.Digest == now.build.Digest && old.hooks.Digest == now.hooks.Digest:
 		j.note("build code unchanged")
 	default:

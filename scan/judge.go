@@ -19,10 +19,12 @@ type judgement struct {
 	scanner *Scanner
 	visits  *visits // nil without repositories
 	policy  *policy.Policy
-	now     time.Time
-	pair    pair
-	change  lockfile.Change
-	home    home // of the new entry
+	// onlyWithCode is Input.OnlyWithCode.
+	onlyWithCode bool
+	now          time.Time
+	pair         pair
+	change       lockfile.Change
+	home         home // of the new entry
 
 	row      Change
 	findings []policy.Finding
@@ -245,6 +247,9 @@ func (j *judgement) judgeRelease(ctx context.Context) {
 		before = project.Release(old.Package.Version)
 	}
 	j.judgeCode(ctx, client, artifacts, before)
+	if j.onlyWithCode && j.row.Note == noBuildCode {
+		return
+	}
 	j.judgePeople(ctx, project, release)
 	j.judgeOwners(ctx, client, project, release)
 	j.judgeUnknown(release)

@@ -10,6 +10,7 @@ package scan
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -80,7 +81,12 @@ type Input struct {
 	// Policy is that of the tip of the base branch: which lockfiles are watched,
 	// and the numbers of rules. Nil means the default one.
 	Policy *policy.Policy
-	// Progress, if set, is called as changes are finished, one call at a time.
+	// OnlyWithCode leaves out who published packages without build-time code. A look at
+	// everything that is locked would wait for crates.io a second for each of them.
+	OnlyWithCode bool
+	// Progress, if set, is called as the look at a change begins or ends, one call at a
+	// time: how many are finished, and the package that has been looked at longest,
+	// empty when all are.
 	Progress func(done, total int, what string)
 }
 
@@ -163,7 +169,7 @@ func (s *Scanner) Run(ctx context.Context, in Input) (*Result, error) {
 				result.Changes = append(result.Changes, describe(pair, c, "the same package was locked here before"))
 				continue
 			}
-			jobs = append(jobs, &judgement{scanner: s, visits: visits, policy: in.Policy, now: s.now(), pair: pair, change: c, row: describe(pair, c, "")})
+			jobs = append(jobs, &judgement{scanner: s, visits: visits, policy: in.Policy, onlyWithCode: in.OnlyWithCode, now: s.now(), pair: pair, change: c, row: describe(pair, c, "")})
 		}
 		result.Lockfiles = append(result.Lockfiles, summary)
 	}
@@ -213,17 +219,12 @@ func (s *Scanner) judgeAll(ctx context.Context, jobs []*judgement, progress func
 	}
 	var group errgroup.Group
 	group.SetLimit(parallel)
-	var mu sync.Mutex // guards done and serialises progress
-	done := 0
+	report := teller(len(jobs), progress)
 	for _, j := range jobs {
 		group.Go(func() error {
+			report(j, true)
 			j.run(ctx)
-			if progress != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				done++
-				progress(done, len(jobs), j.row.Package.Name)
-			}
+			report(j, false)
 			return ctx.Err()
 		})
 	}
@@ -231,6 +232,31 @@ func (s *Scanner) judgeAll(ctx context.Context, jobs []*judgement, progress func
 		return fmt.Errorf("scan %d changes: %w", len(jobs), err)
 	}
 	return nil
+}
+
+// teller tells progress of the judgements that begin and end.
+func teller(total int, progress func(int, int, string)) func(j *judgement, begins bool) {
+	var mu sync.Mutex // guards the rest, and serialises progress
+	done := 0
+	var underway []*judgement // longest first
+	return func(j *judgement, begins bool) {
+		if progress == nil {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if begins {
+			underway = append(underway, j)
+		} else {
+			done++
+			underway = slices.DeleteFunc(underway, func(other *judgement) bool { return other == j })
+		}
+		what := ""
+		if len(underway) > 0 {
+			what = underway[0].row.Package.Name
+		}
+		progress(done, total, what)
+	}
 }
 
 func (l *Lockfile) count(k lockfile.Kind) {
