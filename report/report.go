@@ -30,9 +30,14 @@ type Report struct {
 	Answers []Answer
 	// Pull is the pull request judged; nil at the command line.
 	Pull *Pull
-	// Command repeats the scan and shows the build code, for the last line on a
-	// terminal; may be empty.
-	Command string
+	// Compared says in sentences what was compared with what, and how that was
+	// chosen: "the work tree with main (1f3c2ab)." Empty: the result's own names say it.
+	Compared string
+	// Next is what to do where nothing differs; may be empty.
+	Next string
+	// Command repeats the scan, and Accept, with the name of a package behind it,
+	// accepts what is open, for the last lines on a terminal; each may be empty.
+	Command, Accept string
 }
 
 // Answer is what somebody is told who asked something, or who was not understood.

@@ -58,7 +58,7 @@ func example() *Report {
 	})
 	admitted.Entry = &allowlist.Entry{Package: "cargo/ring", Line: 4}
 	r := &Report{
-		Onboarded: true, BaseBranch: "main", Command: "lockkeeper scan",
+		Onboarded: true, BaseBranch: "main", Command: "lockkeeper scan", Accept: "lockkeeper allow add",
 		Scan: &scan.Result{
 			Base: strings.Repeat("1f", 20), Head: "work tree",
 			Lockfiles: []scan.Lockfile{{Path: "Cargo.lock", Format: lockfile.Cargo, Version: "4", Added: 1, Updated: 4}},
@@ -89,6 +89,19 @@ func TestRenderings(t *testing.T) {
 		"text-code.txt": func(b *bytes.Buffer, r *Report) error {
 			return Text(b, r, TextOptions{Width: 80, BuildCode: true, All: true})
 		},
+		"text-narrow.txt": func(b *bytes.Buffer, r *Report) error {
+			r.Compared = "the work tree with origin/main, from where they parted (1f1f1f1)."
+			return Text(b, r, TextOptions{Width: 60})
+		},
+		"text-quiet.txt": func(b *bytes.Buffer, r *Report) error { return Text(b, r, TextOptions{Quiet: true}) },
+		"text-same.txt": func(b *bytes.Buffer, r *Report) error {
+			r.Scan, r.Decision.Outcomes, r.Decision.Notes = &scan.Result{Base: r.Scan.Base, Head: r.Scan.Head}, nil, nil
+			r.Compared = "the work tree with main (1f1f1f1). There is no remote, so the work tree was compared with the last commit on main."
+			r.Next = "Unchanged: Cargo.lock. To look at everything that is locked: lockkeeper scan --all"
+			return Text(b, r, TextOptions{Width: 80})
+		},
+		"audit.txt":   func(b *bytes.Buffer, r *Report) error { return Audit(b, audited(), TextOptions{Width: 80}) },
+		"audit.csv":   func(b *bytes.Buffer, r *Report) error { return AuditCSV(b, audited()) },
 		"comment.md":  func(b *bytes.Buffer, r *Report) error { b.WriteString(Comment(r, "")); return nil },
 		"report.json": func(b *bytes.Buffer, r *Report) error { return JSON(b, r) },
 		"check.json": func(b *bytes.Buffer, r *Report) error {

@@ -21,6 +21,8 @@ type TextOptions struct {
 	BuildCode bool
 	// All also shows changes about which there is nothing to say.
 	All bool
+	// Quiet shows what holds the change and nothing else.
+	Quiet bool
 }
 
 // Text writes the report for a terminal.
@@ -29,14 +31,16 @@ func Text(w io.Writer, r *Report, o TextOptions) error {
 		o.Width = 100
 	}
 	t := &textWriter{w: w, o: o}
-	t.head(r.Scan)
-	groups := r.groups(policy.Blocked, policy.Rejected, policy.Open, policy.Signed, policy.Admitted, policy.Warned)
-	for _, g := range groups {
-		t.group(g, r)
+	if o.Quiet {
+		t.holding(r)
+		return t.err
 	}
+	t.head(r)
+	groups := r.groups(policy.Blocked, policy.Rejected, policy.Open, policy.Signed, policy.Admitted, policy.Warned)
+	t.groups(groups, r)
 	t.quiet(r, groups)
 	for _, note := range r.Decision.Notes {
-		t.printf("  %s  %s\n", t.label("note"), visible(note, false))
+		t.line("note", "", note)
 	}
 	t.last(r)
 	return t.err
@@ -91,13 +95,33 @@ func (t *textWriter) label(word string) string {
 // maxLockfiles is how many lockfiles the head names.
 const maxLockfiles = 8
 
-func (t *textWriter) head(s *scan.Result) {
+// holding is what a quiet reader wants: what holds the change, if anything does.
+func (t *textWriter) holding(r *Report) {
+	groups := r.groups(policy.Blocked, policy.Rejected, policy.Open)
+	t.groups(groups, r)
+	if len(groups) > 0 {
+		t.printf("%s.\n", r.Title())
+	}
+}
+
+func (t *textWriter) head(r *Report) {
+	s, place := r.Scan, ""
+	if r.Compared == "" {
+		place = fmt.Sprintf("(base %s, head %s)", shortName(s.Base), shortName(s.Head))
+	} else {
+		t.folded(Faint, "Compared "+r.Compared)
+		t.printf("\n")
+	}
 	if len(s.Lockfiles) == 0 {
 		what := "No lockfile differs"
 		if len(s.Findings) > 0 {
 			what = "No lockfile was compared"
 		}
-		t.printf("%s      (base %s, head %s)\n", what, shortName(s.Base), shortName(s.Head))
+		if place != "" {
+			t.printf("%s      %s\n", what, place)
+		} else {
+			t.printf("%s.\n", what)
+		}
 		if len(s.Findings) > 0 {
 			t.printf("\n")
 		}
@@ -112,8 +136,13 @@ func (t *textWriter) head(s *scan.Result) {
 		if l.Replaces != "" {
 			line += "      " + t.style(Faint, "(was "+visible(l.Replaces, false)+")")
 		}
-		if i == 0 {
-			line += "      " + t.style(Faint, fmt.Sprintf("(base %s, head %s)", shortName(s.Base), shortName(s.Head)))
+		if i == 0 && place != "" {
+			// Beside it where there is room, else above.
+			if len([]rune(l.Path+countsText(l)))+3+6+len([]rune(place)) <= t.o.Width {
+				line += "      " + t.style(Faint, place)
+			} else {
+				t.printf("%s\n", t.style(Faint, place))
+			}
 		}
 		t.printf("%s\n", line)
 	}
@@ -144,6 +173,51 @@ func countsText(l scan.Lockfile) string {
 	return strings.Join(parts, ", ")
 }
 
+// alikeFrom is how many packages of which the same could not be found out are told
+// together: a registry that does not answer is one thing to know, not forty.
+const alikeFrom = 4
+
+// groups shows each group, or several that say the same as one.
+func (t *textWriter) groups(groups []group, r *Report) {
+	alike := map[string][]group{}
+	for _, g := range groups {
+		if key := g.unknown(); key != "" {
+			alike[key] = append(alike[key], g)
+		}
+	}
+	for _, g := range groups {
+		switch same := alike[g.unknown()]; {
+		case len(same) < alikeFrom:
+			t.group(g, r)
+		case same[0].pkg == g.pkg:
+			t.together(same)
+		}
+	}
+}
+
+// unknown names what could not be found out, of a group about which there is
+// nothing else to say; else it is empty.
+func (g group) unknown() string {
+	if o := g.outcomes[0]; len(g.outcomes) == 1 && o.Finding.Rule == policy.Unverified && g.pkg.Name != "" && o.Finding.Code == nil {
+		return string(o.State) + " " + o.Finding.Message
+	}
+	return ""
+}
+
+// together shows groups of which the same could not be found out.
+func (t *textWriter) together(groups []group) {
+	first := groups[0].outcomes[0]
+	t.titleLine(first.State, count(len(groups), "package", "packages"), string(first.Finding.Rule), first.Finding.Lockfile, true)
+	names := make([]string, len(groups))
+	for i, g := range groups {
+		names[i] = g.title + " " + g.pkg.Version
+	}
+	t.wrapped(first.Finding.Message + ": " + strings.Join(names, ", "))
+	for _, e := range first.Finding.Evidence {
+		t.wrapped("- of " + groups[0].title + ": " + e)
+	}
+}
+
 func (t *textWriter) group(g group, r *Report) {
 	if !t.o.BuildCode && !slices.ContainsFunc(g.outcomes, func(o policy.Outcome) bool { return o.State != policy.Warned }) {
 		t.warned(g, r)
@@ -159,15 +233,7 @@ func (t *textWriter) group(g group, r *Report) {
 			place += fmt.Sprintf(" and %d more", n)
 		}
 		title := visible(strings.TrimSpace(g.title+" "+g.version(" -> ")), false)
-		left := fmt.Sprintf("%s   %s", title, f.Rule)
-		if i > 0 {
-			left = fmt.Sprintf("%s   %s", strings.Repeat(" ", min(len([]rune(title)), 12)), f.Rule)
-		}
-		pad := max(3, t.o.Width-12-len([]rune(left))-len([]rune(place)))
-		if i == 0 {
-			left = fmt.Sprintf("%s   %s", t.style(Strong, title), f.Rule)
-		}
-		t.printf("  %s  %s%s%s\n", t.label(StateWord(o.State)), left, strings.Repeat(" ", pad), t.style(Faint, place))
+		t.titleLine(o.State, title, string(f.Rule), place, i == 0)
 		t.wrapped(f.Message)
 		for _, e := range f.Evidence {
 			t.wrapped("- " + e)
@@ -180,6 +246,25 @@ func (t *textWriter) group(g group, r *Report) {
 	if line := t.context(g, r); line != "" {
 		t.wrapped(line)
 	}
+}
+
+// titleLine is "SIGN-OFF  ring 0.17.8   build-code-added      Cargo.lock:12". What does
+// not fit goes on a line of its own; of further findings the title is left out.
+func (t *textWriter) titleLine(state policy.State, title, rule, place string, first bool) {
+	room := t.o.Width - indent
+	width := len([]rune(title))
+	shown := t.style(Strong, title)
+	if !first {
+		width = min(width, 12)
+		shown = strings.Repeat(" ", width)
+	}
+	if width+3+len(rule)+3+len([]rune(place)) > room && first {
+		t.printf("  %s  %s\n", t.label(StateWord(state)), shown)
+		t.printf("%*s%s   %s\n", indent, "", rule, t.style(Faint, place))
+		return
+	}
+	pad := max(3, room-width-3-len(rule)-len([]rune(place)))
+	t.printf("  %s  %s   %s%s%s\n", t.label(StateWord(state)), shown, rule, strings.Repeat(" ", pad), t.style(Faint, place))
 }
 
 // warned is one line for a package about which there are notes alone.
@@ -195,8 +280,19 @@ func (t *textWriter) warned(g group, r *Report) {
 	if line := r.published(g); line != "" {
 		notes = append(notes, line)
 	}
-	title := strings.TrimSpace(g.title + " " + g.version(" -> "))
-	t.printf("  %s  %s   %s\n", t.label("note"), t.style(Strong, visible(title, false)), visible(strings.Join(notes, "; "), false))
+	t.line("note", strings.TrimSpace(g.title+" "+g.version(" -> ")), strings.Join(notes, "; "))
+}
+
+// line is a label, a name and what is to be said of it, on as many lines as it takes.
+func (t *textWriter) line(label, name, text string) {
+	if name = visible(name, false); name != "" {
+		name += "   "
+	}
+	lines := foldAfter(len([]rune(name)), visible(text, false), t.o.Width-indent)
+	t.printf("  %s  %s%s\n", t.label(label), t.style(Strong, name), lines[0])
+	for _, more := range lines[1:] {
+		t.printf("%*s%s\n", indent, "", more)
+	}
 }
 
 // context is how the package comes in and who published it.
@@ -228,11 +324,22 @@ func (t *textWriter) outcome(o policy.Outcome) {
 
 func (t *textWriter) code(c *policy.Code) {
 	files, capabilities := codeLine(c)
-	line := fmt.Sprintf("%s  %s", t.style(Strong, visible(files, false)), visible(capabilities, false))
+	files, capabilities = visible(files, false), visible(capabilities, false)
+	counts := ""
 	if c.Inserted+c.Deleted > 0 {
-		line += "   " + t.style(Faint, fmt.Sprintf("+%d -%d lines", c.Inserted, c.Deleted))
+		counts = fmt.Sprintf("+%d -%d lines", c.Inserted, c.Deleted)
 	}
-	t.printf("            %s\n", line)
+	if room := t.o.Width - indent; len([]rune(files))+2+len([]rune(capabilities))+3+len(counts) <= room {
+		line := t.style(Strong, files) + "  " + capabilities
+		if counts != "" {
+			line += "   " + t.style(Faint, counts)
+		}
+		t.printf("%*s%s\n", indent, "", line)
+	} else {
+		for _, part := range []string{files, capabilities, counts} {
+			t.wrapped(part)
+		}
+	}
 	if !t.o.BuildCode {
 		return
 	}
@@ -253,25 +360,25 @@ func (t *textWriter) code(c *policy.Code) {
 	t.printf("\n")
 }
 
+// indent is where text below a finding begins.
+const indent = 12
+
 // wrapped prints text below a finding, folded to the width.
 func (t *textWriter) wrapped(text string) {
-	const indent = 12
-	words := strings.Fields(visible(text, false))
-	line := ""
-	for _, word := range words {
-		if line != "" && len([]rune(line))+1+len([]rune(word)) > t.o.Width-indent {
-			t.printf("%*s%s\n", indent, "", line)
-			line = ""
-		}
-		if line != "" {
-			line += " "
-		}
-		line += word
-	}
-	if line != "" {
+	for _, line := range fold(visible(text, false), t.o.Width-indent) {
 		t.printf("%*s%s\n", indent, "", line)
 	}
 }
+
+// folded prints running text.
+func (t *textWriter) folded(role Role, text string) {
+	for _, line := range fold(visible(text, false), t.o.Width) {
+		t.printf("%s\n", t.style(role, line))
+	}
+}
+
+// plainNotes are those of changes that are only counted.
+var plainNotes = []string{"no build code", "the same package was locked here before", "part of this repository"}
 
 // quiet lists the changes without findings: those with build code by name, the
 // others as a count.
@@ -287,7 +394,7 @@ func (t *textWriter) quiet(r *Report, groups []group) {
 		if c.Kind == lockfile.Removed || slices.ContainsFunc(groups, func(g group) bool { return g.pkg == c.Package }) {
 			continue
 		}
-		if !t.o.All && (c.Note == "no build code" || strings.HasPrefix(c.Note, "the same package")) {
+		if !t.o.All && slices.Contains(plainNotes, c.Note) {
 			plain[c.Note]++
 			continue
 		}
@@ -299,38 +406,11 @@ func (t *textWriter) quiet(r *Report, groups []group) {
 		if line := publishedLine(c.Published); t.o.All && line != "" {
 			note += "; " + line
 		}
-		t.printf("  %s  %s   %s\n", t.label("ok"), visible(c.Package.Name+" "+version, false), visible(strings.TrimPrefix(note, "; "), false))
+		t.line("ok", c.Package.Name+" "+version, strings.TrimPrefix(note, "; "))
 	}
-	for _, note := range []string{"no build code", "the same package was locked here before"} {
+	for _, note := range plainNotes {
 		if n := plain[note]; n > 0 {
 			t.printf("  %s  %s: %s\n", t.label("ok"), count(n, "package", "packages"), note)
 		}
-	}
-}
-
-func (t *textWriter) last(r *Report) {
-	d := r.Decision
-	open := d.Count(policy.Open)
-	t.printf("\n")
-	switch {
-	case d.Count(policy.Blocked) > 0:
-		t.printf("%s. Nobody can sign that off; restore the lockfile, or change the rule in %s on the base branch.\n", r.Title(), policy.Path)
-	case d.Count(policy.Rejected) > 0 || open > 0:
-		t.printf("%s.", r.Title())
-		if d.Reviewers != "" && r.Onboarded {
-			t.printf(" Reviewers: %s.", visible(d.Reviewers, false))
-		}
-		t.printf("\n")
-		if !r.Onboarded {
-			t.printf("The base has no .lockkeeper directory, so nothing is held.\n")
-		}
-	default:
-		t.printf("%s.\n", r.Title())
-	}
-	if n := r.Scan.NotCompared; n > 0 {
-		t.printf("%s\n", t.style(Faint, count(n, "package", "packages")+" with new build code not compared with its repository: that takes a token in GITHUB_TOKEN."))
-	}
-	if r.Command != "" && !t.o.BuildCode && slices.ContainsFunc(d.Outcomes, func(o policy.Outcome) bool { return o.Finding.Code != nil && o.Finding.Code.Diff != "" }) {
-		t.printf("See the build code: %s --show build-code\n", r.Command)
 	}
 }

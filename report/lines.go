@@ -1,0 +1,112 @@
+package report
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// fold breaks text between words into lines of at most width columns; a longer
+// word has a line of its own.
+func fold(text string, width int) []string {
+	lines := foldAfter(0, text, width)
+	if lines[len(lines)-1] == "" {
+		lines = lines[:len(lines)-1]
+	}
+	return lines
+}
+
+// foldAfter is fold for text that begins at a column. The first line may be empty.
+func foldAfter(column int, text string, width int) []string {
+	lines := []string{""}
+	for _, word := range strings.Fields(text) {
+		line := &lines[len(lines)-1]
+		used := len([]rune(*line))
+		if len(lines) == 1 {
+			used += column
+		}
+		switch {
+		case used > 0 && used+1+len([]rune(word)) > width:
+			lines = append(lines, word)
+		case *line == "":
+			*line = word
+		default:
+			*line += " " + word
+		}
+	}
+	return lines
+}
+
+// layout sets rows of cells in columns that together have at most width, folding
+// cells between words. Cells are made visible. Every row has as many cells as the
+// first.
+func layout(rows [][]string, width int) []string {
+	columns := fit(rows, width)
+	var lines []string
+	for _, row := range rows {
+		cells := make([][]string, len(row))
+		height := 0
+		for i, text := range row {
+			cells[i] = broken(fold(visible(text, false), columns[i]), columns[i])
+			height = max(height, len(cells[i]))
+		}
+		for at := range height {
+			var b strings.Builder
+			for i, cell := range cells {
+				text := ""
+				if at < len(cell) {
+					text = cell[at]
+				}
+				b.WriteString(text)
+				if i < len(cells)-1 {
+					b.WriteString(strings.Repeat(" ", columns[i]-utf8.RuneCountInString(text)+gap))
+				}
+			}
+			lines = append(lines, strings.TrimRight(b.String(), " "))
+		}
+	}
+	return lines
+}
+
+// gap between two columns.
+const gap = 2
+
+// fit gives each column its width: what its longest cell needs, and where that is
+// too much together, less for the widest.
+func fit(rows [][]string, width int) []int {
+	columns := make([]int, len(rows[0]))
+	total := gap * (len(columns) - 1)
+	for i := range columns {
+		for _, row := range rows {
+			columns[i] = max(columns[i], utf8.RuneCountInString(visible(row[i], false)))
+		}
+		total += columns[i]
+	}
+	for ; total > width; total-- {
+		widest := 0
+		for i := range columns {
+			if columns[i] > columns[widest] {
+				widest = i
+			}
+		}
+		if columns[widest] <= 6 {
+			break
+		}
+		columns[widest]--
+	}
+	return columns
+}
+
+// broken cuts lines that are still longer than width: single words without a space.
+func broken(lines []string, width int) []string {
+	var out []string
+	for _, line := range lines {
+		for runes := []rune(line); ; runes = runes[width:] {
+			if len(runes) <= width {
+				out = append(out, string(runes))
+				break
+			}
+			out = append(out, string(runes[:width]))
+		}
+	}
+	return out
+}
