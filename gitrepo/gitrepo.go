@@ -58,20 +58,6 @@ func (r *Repo) MergeBase(ctx context.Context, a, b string) (string, error) {
 	return strings.TrimSpace(strings.SplitN(string(out), "\n", 2)[0]), nil
 }
 
-// DefaultBranch is the branch that changes are measured against: what the remote
-// origin calls its HEAD, else main or master, on the remote first.
-func (r *Repo) DefaultBranch(ctx context.Context) (string, error) {
-	if out, err := git(ctx, r.root, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD"); err == nil {
-		return strings.TrimSpace(string(out)), nil
-	}
-	for _, name := range []string{"origin/main", "origin/master", "main", "master"} {
-		if _, err := r.Resolve(ctx, name); err == nil {
-			return name, nil
-		}
-	}
-	return "", errors.New("no default branch found; name the base with --base")
-}
-
 // Commit is the tree of one commit.
 type Commit struct {
 	repo *Repo

@@ -22,7 +22,8 @@ type diffCmd struct {
 }
 
 func (diffCmd) Help() string {
-	return `The default policy applies, or that of --organisation-policy, and there is no allowlist.
+	return `The default policy applies, or that of --organisation-policy, and there is no
+allowlist. The same as: lockkeeper scan OLD NEW
 
 Examples:
   lockkeeper diff old/Cargo.lock new/Cargo.lock
@@ -65,11 +66,23 @@ func (c *diffCmd) Run(p *process) error {
 	// A repository that keeps no policy holds nothing; whoever compares two files
 	// wants to know what would be held.
 	change := &change{base: sides[0], head: sides[1], baseName: c.Old, headName: c.New, rules: scan.Rules{Policy: policy.Default(), Onboarded: true}.Under(organisation)}
+	change.compared = "a change from " + shown(c.Old) + " to " + shown(c.New) + ", by the default policy and without an allowlist."
 	r, err := change.judge(p, scanner)
 	if err != nil {
 		return err
 	}
+	r.Command = "lockkeeper scan " + shown(c.Old) + " " + shown(c.New)
 	return c.write(p, r)
+}
+
+// shown is a path as it is shortest: from the working directory, or whole.
+func shown(path string) string {
+	if dir, err := os.Getwd(); err == nil {
+		if relative, err := filepath.Rel(dir, path); err == nil && len(relative) < len(path) {
+			path = relative
+		}
+	}
+	return printable(path)
 }
 
 // diskFile is a revision that holds one file. An empty one holds none.

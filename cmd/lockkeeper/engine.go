@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/rs/zerolog"
+
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/config"
 	"github.com/lockkeeper/lockkeeper/github"
@@ -24,11 +26,11 @@ import (
 
 // engineFlags say with what a scan is made.
 type engineFlags struct {
-	Config string `help:"Configuration file with the registries to ask; environment variables LOCKKEEPER_* override it, LOCKKEEPER_CONFIG names it." placeholder:"FILE" type:"path"`
+	Config string `help:"Configuration with the registries to ask (LOCKKEEPER_CONFIG)." placeholder:"FILE" type:"path"`
 	// OrganisationPolicy is what the App reads from the owner's repository ".github".
-	OrganisationPolicy string `help:"Policy of the whole organisation, which this repository's can tighten only." placeholder:"FILE" type:"path"`
-
-	GitHub string `name:"github" help:"Read public repositories on GitHub, to compare packages with their sources and for dependencies on git: auto (with the token in GITHUB_TOKEN or GH_TOKEN), always (without a token, too), never." enum:"auto,always,never" default:"auto"`
+	OrganisationPolicy string `help:"Policy of the organisation, which this one can tighten only." placeholder:"FILE" type:"path"`
+	NoCache            bool   `help:"Remember nothing between runs."`
+	GitHub             string `name:"github" help:"Compare packages with their repositories on GitHub: auto (if there is a token in GITHUB_TOKEN or GH_TOKEN), always, never." enum:"auto,always,never" default:"auto"`
 }
 
 // organisation reads the policy of the whole organisation, nil where none is named.
@@ -45,23 +47,20 @@ func (f engineFlags) organisation() (*policy.Policy, error) {
 
 // scanner makes the engine with facts and archives cached on disk.
 func (f engineFlags) scanner(p *process) (*scan.Scanner, error) {
-	cfg, err := p.configuration(f.Config)
+	cfg, err := f.load(p)
 	if err != nil {
 		return nil, err
 	}
 	if err := cfg.ValidateRegistries(); err != nil {
 		return nil, err
 	}
-	if cfg.Cache.Dir == config.Default().Cache.Dir { // the server's; a command has no directory of its own
-		if cfg.Cache.Dir, err = userCache(p); err != nil {
-			return nil, err
-		}
-	}
 	s, err := newScanner(cfg, nil)
 	if err != nil {
 		return nil, err
 	}
-	s.Facts = dirFacts(filepath.Join(cfg.Cache.Dir, "facts"))
+	if cfg.Cache.Dir != "" {
+		s.Facts = dirFacts(filepath.Join(cfg.Cache.Dir, "facts"))
+	}
 	source, err := advisories(cfg)
 	if err != nil {
 		return nil, err
@@ -88,15 +87,48 @@ func (p *process) configuration(path string) (*config.Config, error) {
 	return config.Load(cmp.Or(path, p.getenv(config.PathVariable)), p.env, os.ReadFile)
 }
 
-func userCache(p *process) (string, error) {
-	if dir := p.getenv("XDG_CACHE_HOME"); dir != "" {
-		return filepath.Join(dir, "lockkeeper"), nil
-	}
-	dir, err := os.UserCacheDir()
+// home is where this program's makers can be reached. A registry wants to know whom
+// to write to; at the command line nobody configures that.
+const home = "https://github.com/lockkeeper/lockkeeper"
+
+// load reads the configuration and finds the directory of the cache: none where
+// nothing is to be remembered.
+func (f engineFlags) load(p *process) (*config.Config, error) {
+	cfg, err := p.configuration(f.Config)
 	if err != nil {
-		return "", fmt.Errorf("find a directory for the cache (name one with [cache] dir in the configuration): %w", err)
+		return nil, err
 	}
-	return filepath.Join(dir, "lockkeeper"), nil
+	cfg.Server.Contact = cmp.Or(cfg.Server.Contact, home)
+	switch {
+	case f.NoCache:
+		cfg.Cache.Dir = ""
+	case cfg.Cache.Dir == config.Default().Cache.Dir: // the server's; a command has no directory of its own
+		cfg.Cache.Dir = userCache(p)
+	}
+	zerolog.Ctx(p.ctx).Debug().Str("configuration", cmp.Or(f.Config, p.getenv(config.PathVariable), "none")).Str("cache", cmp.Or(cfg.Cache.Dir, "none")).Msg("made ready")
+	return cfg, nil
+}
+
+// userCache is the user's own directory for what may be lost, by the XDG Base
+// Directory Specification and its like. Where there is none that can be written, as in
+// a container without a home, nothing is remembered.
+func userCache(p *process) string {
+	dir := p.getenv("XDG_CACHE_HOME")
+	if !filepath.IsAbs(dir) { // relative paths are invalid, says the specification
+		var err error
+		if dir, err = os.UserCacheDir(); err != nil {
+			zerolog.Ctx(p.ctx).Debug().Err(err).Msg("nothing is remembered")
+			return ""
+		}
+	}
+	dir = filepath.Join(dir, "lockkeeper")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		if !p.quiet {
+			fmt.Fprintf(p.stderr, "Nothing is remembered for the next run: %v. Set XDG_CACHE_HOME to a directory that can be written, or use --no-cache.\n", err)
+		}
+		return ""
+	}
+	return dir
 }
 
 // plumbing is how requests are made whose answers are kept in a cache of that name.

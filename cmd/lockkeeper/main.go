@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	"github.com/rs/zerolog"
 )
 
 // Exit codes, a promise to scripts.
@@ -34,6 +35,7 @@ func main() {
 // cli is every command. Each has a file of its own.
 type cli struct {
 	Scan    scanCmd    `cmd:"" help:"Judge what a change does to the lockfiles of this repository."`
+	Init    initCmd    `cmd:"" help:"Show what is locked here and write a commented policy and allowlist."`
 	Diff    diffCmd    `cmd:"" help:"Judge the difference of two lockfiles."`
 	Allow   allowCmd   `cmd:"" help:"Read and extend the allowlist."`
 	Policy  policyCmd  `cmd:"" help:"Check the policy and the allowlist for mistakes."`
@@ -42,6 +44,9 @@ type cli struct {
 	Store   storeCmd   `cmd:"" help:"Back up the server's database, or move it to PostgreSQL."`
 	Demo    demoCmd    `cmd:"" help:"Show the whole thing on this machine, without network."`
 	Version versionCmd `cmd:"" help:"Print the version."`
+
+	Quiet   bool `short:"q" help:"Only what needs somebody."`
+	Verbose bool `short:"v" help:"Tell on standard error what is done."`
 }
 
 // process is what a command gets from its surroundings.
@@ -50,6 +55,8 @@ type process struct {
 	env            []string
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	// quiet and verbose are what the user wants to hear.
+	quiet, verbose bool
 }
 
 // exitCode ends a command with a code and without a message.
@@ -86,7 +93,11 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 		fmt.Fprintf(stderr, "lockkeeper: %v\nSee: lockkeeper %s --help\n", err, strings.Join(commandWords(args), " "))
 		return exitUsage
 	}
-	err = command.Run(&process{ctx: ctx, env: env, stdin: stdin, stdout: stdout, stderr: stderr})
+	p := &process{ctx: ctx, env: env, stdin: stdin, stdout: stdout, stderr: stderr, quiet: c.Quiet, verbose: c.Verbose}
+	if p.verbose {
+		p.ctx = verboseLog(p).WithContext(ctx)
+	}
+	err = command.Run(p)
 	var code exitCode
 	var usage usageError
 	switch {
@@ -101,6 +112,13 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 		fmt.Fprintln(stderr, "lockkeeper:", err)
 		return exitFailed
 	}
+}
+
+// verboseLog writes what is done, for people.
+func verboseLog(p *process) zerolog.Logger {
+	_, terminal := terminalWidth(p.stderr)
+	out := zerolog.ConsoleWriter{Out: p.stderr, TimeFormat: "15:04:05.000", NoColor: !terminal || p.getenv("NO_COLOR") != ""}
+	return zerolog.New(out).Level(zerolog.DebugLevel).With().Timestamp().Logger()
 }
 
 // commandWords are the leading words of args that name a command.
