@@ -259,16 +259,18 @@ func Load(path string, env []string, readFile func(string) ([]byte, error)) (*Co
 	return c, nil
 }
 
-// withoutContent keeps the place of a mistake in the file's syntax, but not the
-// library's message, which quotes what stands there: it may be a secret.
+// withoutContent keeps the place of a mistake, but neither its line nor, of the
+// file's syntax, the library's message, which quotes what stands there: it may be a
+// secret.
 func withoutContent(err error) error {
 	var at *strict.Error
-	var syntax toml.ParseError
-	if !errors.As(err, &at) || !errors.As(err, &syntax) {
+	if !errors.As(err, &at) {
 		return err
 	}
-	return &strict.Error{
-		Path: at.Path, Line: at.Line, Column: at.Column, Key: at.Key,
-		Message: "not valid TOML from here on; check quotes and brackets, and that no key stands twice",
+	plain := &strict.Error{Path: at.Path, Line: at.Line, Column: at.Column, Key: at.Key, Message: at.Message, Err: at.Err}
+	var syntax toml.ParseError
+	if errors.As(err, &syntax) {
+		plain.Message, plain.Err = "not valid TOML from here on; check quotes and brackets, and that no key stands twice", nil
 	}
+	return plain
 }

@@ -32,6 +32,8 @@ type Error struct {
 	Key     string // dotted, "override[2].paths", indexes from 0; empty where there is none
 	Message string // lower case, without the place
 	Err     error  // what it wraps; may be nil
+
+	source string // the line, for Caret; empty where unknown
 }
 
 // Error prints "PATH:LINE:COLUMN: MESSAGE", leaving out what is not known.
@@ -52,6 +54,7 @@ type Document struct {
 	// Meta is the TOML library's own view: IsDefined, Type, Keys.
 	Meta toml.MetaData
 	path string
+	data []byte
 	root *node
 }
 
@@ -76,7 +79,7 @@ func Parse(path string, data []byte, into any) (*Document, error) {
 	root, err := places(data)
 	if err != nil {
 		err.Path = path
-		return nil, err
+		return nil, err.locate(data)
 	}
 	var tree map[string]any
 	if _, err := toml.Decode(string(data), &tree); err != nil {
@@ -88,13 +91,13 @@ func Parse(path string, data []byte, into any) (*Document, error) {
 			return a.Line < b.Line || a.Line == b.Line && (a.Column < b.Column || a.Column == b.Column && a.Key < b.Key)
 		})
 		found[0].Path = path
-		return nil, found[0]
+		return nil, found[0].locate(data)
 	}
 	meta, decodeErr := toml.Decode(string(data), into)
 	if decodeErr != nil {
 		return nil, fromLibrary(path, data, decodeErr)
 	}
-	return &Document{Meta: meta, path: path, root: root}, nil
+	return &Document{Meta: meta, path: path, data: data, root: root}, nil
 }
 
 // fromLibrary keeps the library's offset and message. Its line is one too many at
@@ -106,7 +109,7 @@ func fromLibrary(path string, data []byte, err error) *Error {
 	}
 	before := bytes.TrimPrefix(data, byteOrderMark)
 	before = before[:max(0, min(parse.Position.Start, len(before)))]
-	return &Error{
+	e := &Error{
 		Path:    path,
 		Line:    1 + bytes.Count(before, []byte("\n")),
 		Column:  len(before) - bytes.LastIndexByte(before, '\n'),
@@ -114,6 +117,7 @@ func fromLibrary(path string, data []byte, err error) *Error {
 		Message: parse.Message,
 		Err:     err,
 	}
+	return e.locate(data)
 }
 
 // Place returns where keys leads: table names as strings, indexes of arrays as
@@ -137,10 +141,11 @@ func (d *Document) Place(keys ...any) (line, column int) {
 func (d *Document) Errorf(keys []any, format string, args ...any) *Error {
 	wrapped := fmt.Errorf(format, args...)
 	line, column := d.Place(keys...)
-	return &Error{
+	e := &Error{
 		Path: d.path, Line: line, Column: column, Key: dotted(keys),
 		Message: wrapped.Error(), Err: errors.Unwrap(wrapped),
 	}
+	return e.locate(d.data)
 }
 
 // dotted prints keys the way TOML writes them, quoted where a bare key cannot

@@ -9,6 +9,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 type level string
@@ -127,7 +128,7 @@ func TestErrorFields(t *testing.T) {
 	got := *e
 	got.Err = nil
 	want := Error{Path: "p.toml", Line: 2, Column: 11, Key: `override[0].rules."a b"`, Message: e.Message}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Error{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if errors.Unwrap(err) == nil {
@@ -222,6 +223,9 @@ func FuzzDecode(f *testing.F) {
 		var e *Error
 		if err != nil && !errors.As(err, &e) {
 			t.Fatalf("error of type %T: %v", err, err)
+		}
+		if err != nil {
+			e.Caret()
 		}
 		root, bound := places(data)
 		var tree map[string]any
