@@ -6,10 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/lockkeeper/lockkeeper/config"
+	"github.com/lockkeeper/lockkeeper/docs"
 	"github.com/lockkeeper/lockkeeper/policy"
 )
 
@@ -27,6 +29,11 @@ func TestDocumentsLinkToWhatIsThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	pages, err := filepath.Glob("docs/rules/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = append(files, pages...)
 	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
 	for _, file := range append(files, "README.md") {
 		for _, m := range link.FindAllStringSubmatch(read(t, file), -1) {
@@ -37,12 +44,40 @@ func TestDocumentsLinkToWhatIsThere(t *testing.T) {
 	}
 }
 
+// Every rule stands in the index and has a page that says what happened, why it
+// matters, what to do and how to change it, with a policy that does so.
 func TestEveryRuleIsDocumented(t *testing.T) {
-	text := read(t, "docs/rules.md")
+	index := read(t, "docs/rules.md")
+	names := docs.Names()
 	for _, rule := range policy.Rules() {
-		if !strings.Contains(text, "| `"+string(rule)+"` |") {
-			t.Errorf("docs/rules.md lacks %s", rule)
+		if !strings.Contains(index, "| [`"+string(rule)+"`](rules/"+string(rule)+".md) |") {
+			t.Errorf("docs/rules.md lacks %s, or does not link to its page", rule)
 		}
+		page, ok := docs.Rule(string(rule))
+		if !ok {
+			t.Errorf("docs/rules/%s.md is not there", rule)
+			continue
+		}
+		names = slices.DeleteFunc(names, func(name string) bool { return name == string(rule) })
+		if !strings.HasPrefix(page.Text, "# "+string(rule)+"\n\n"+page.Summary) || !strings.HasSuffix(page.Summary, ".") || strings.Contains(page.Summary, "#") {
+			t.Errorf("docs/rules/%s.md does not begin with its name and a sentence", rule)
+		}
+		for _, heading := range []string{"What happened", "Why it matters", "What to do", "Change it"} {
+			if strings.Count(page.Text, "\n## "+heading+"\n") != 1 {
+				t.Errorf("docs/rules/%s.md lacks the section %q", rule, heading)
+			}
+		}
+		_, example, _ := strings.Cut(page.Text, "```toml\n")
+		example, _, _ = strings.Cut(example, "```")
+		p, err := policy.Parse("docs/rules/"+string(rule)+".md", []byte(example))
+		if err != nil {
+			t.Error(err)
+		} else if level := p.Rules[rule]; level == "" || level == rule.DefaultLevel(true) && level == rule.DefaultLevel(false) {
+			t.Errorf("docs/rules/%s.md shows a policy that changes nothing: %q", rule, level)
+		}
+	}
+	if !slices.Equal(names, []string{"capabilities"}) {
+		t.Errorf("docs/rules holds pages about what is no rule: %v", names)
 	}
 }
 
