@@ -19,8 +19,9 @@ import (
 // lockfiles, one that nobody could look at, and names as hostile as they come.
 func audited() *Report {
 	r := &Report{Scan: &scan.Result{Lockfiles: []scan.Lockfile{{Path: "Cargo.lock"}, {Path: "tools/Cargo.lock"}}}}
+	r.Decision.Conclusion = policy.Neutral
 	add := func(f policy.Finding, state policy.State, publisher string) {
-		r.Decision.Outcomes = append(r.Decision.Outcomes, policy.Outcome{Finding: f, Digest: f.Digest(), State: state})
+		r.Decision.Outcomes = append(r.Decision.Outcomes, policy.Outcome{Finding: f, Digest: f.Digest(), Level: f.Rule.DefaultLevel(true), State: state})
 		r.Scan.Changes = append(r.Scan.Changes, scan.Change{Package: f.Package, PURL: f.Package.String(), Kind: lockfile.Added, Publisher: publisher, Lockfile: f.Lockfile})
 	}
 	code := func(kind buildcode.Kind, can ...buildcode.Capability) *policy.Code {

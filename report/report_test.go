@@ -100,10 +100,11 @@ func TestRenderings(t *testing.T) {
 			r.Next = "Unchanged: Cargo.lock. To look at everything that is locked: lockkeeper scan --all"
 			return Text(b, r, TextOptions{Width: 80})
 		},
-		"audit.txt":   func(b *bytes.Buffer, r *Report) error { return Audit(b, audited(), TextOptions{Width: 80}) },
-		"audit.csv":   func(b *bytes.Buffer, r *Report) error { return AuditCSV(b, audited()) },
-		"comment.md":  func(b *bytes.Buffer, r *Report) error { b.WriteString(Comment(r, "")); return nil },
-		"report.json": func(b *bytes.Buffer, r *Report) error { return JSON(b, r) },
+		"audit.txt":    func(b *bytes.Buffer, r *Report) error { return Audit(b, audited(), TextOptions{Width: 80}) },
+		"audit.csv":    func(b *bytes.Buffer, r *Report) error { return AuditCSV(b, audited()) },
+		"report.sarif": func(b *bytes.Buffer, r *Report) error { return SARIF(b, r, "1.2.3") },
+		"comment.md":   func(b *bytes.Buffer, r *Report) error { b.WriteString(Comment(r, "")); return nil },
+		"report.json":  func(b *bytes.Buffer, r *Report) error { return JSON(b, r) },
 		"check.json": func(b *bytes.Buffer, r *Report) error {
 			e := json.NewEncoder(b)
 			e.SetIndent("", "  ")

@@ -41,7 +41,7 @@ func (c *scanCmd) audit(p *process) error {
 		err = report.AuditCSV(&b, r)
 	case "json":
 		err = report.JSON(&b, r)
-	case "markdown", "html":
+	case "markdown", "html", "sarif":
 		return usageError{fmt.Errorf("--all is shown as text, json or csv")}
 	default:
 		err = report.Audit(&b, r, c.textOptions(p))

@@ -15,6 +15,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/config/strict"
 )
 
 // Exit codes, a promise to scripts.
@@ -36,6 +38,7 @@ func main() {
 type cli struct {
 	Scan    scanCmd    `cmd:"" help:"Judge what a change does to the lockfiles of this repository."`
 	Init    initCmd    `cmd:"" help:"Show what is locked here and write a commented policy and allowlist."`
+	Explain explainCmd `cmd:"" help:"Say what a rule means, why it exists and what to do."`
 	Diff    diffCmd    `cmd:"" help:"Judge the difference of two lockfiles."`
 	Allow   allowCmd   `cmd:"" help:"Read and extend the allowlist."`
 	Policy  policyCmd  `cmd:"" help:"Check the policy and the allowlist for mistakes."`
@@ -110,8 +113,18 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 		return exitUsage
 	default:
 		fmt.Fprintln(stderr, "lockkeeper:", err)
+		fmt.Fprint(stderr, caret(err))
 		return exitFailed
 	}
+}
+
+// caret shows the line of a file that an error is about, where it is about one.
+func caret(err error) string {
+	var at *strict.Error
+	if !errors.As(err, &at) {
+		return ""
+	}
+	return at.Caret()
 }
 
 // verboseLog writes what is done, for people.

@@ -16,7 +16,7 @@ import (
 
 // outputFlags say how a result is shown.
 type outputFlags struct {
-	Format string   `help:"text, markdown, json or html (one file); with --all also csv." enum:"text,markdown,json,html,csv" default:"text"`
+	Format string   `help:"text, markdown, json, sarif or html (one file); with --all csv." enum:"text,markdown,json,sarif,html,csv" default:"text"`
 	Show   []string `help:"Show more: build-code (the code that would run), all (every change)." enum:"build-code,all"`
 	Color  string   `help:"auto, always or never." enum:"auto,always,never" default:"auto"`
 }
@@ -30,6 +30,8 @@ func (o outputFlags) write(p *process, r *report.Report) error {
 		err = report.JSON(&b, r)
 	case "html":
 		err = html.Document(&b, r)
+	case "sarif":
+		err = report.SARIF(&b, r, semantic(versionText()))
 	case "markdown":
 		err = report.Markdown(&b, r)
 	default:

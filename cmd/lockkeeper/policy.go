@@ -50,7 +50,7 @@ func (c *policyCheckCmd) Run(p *process) error {
 		}
 		if err := file.parse(file.path, data); err != nil {
 			mistakes++
-			fmt.Fprintln(p.stdout, err)
+			fmt.Fprintf(p.stdout, "%v\n%s", err, caret(err))
 			continue
 		}
 		fmt.Fprintf(p.stdout, "%s: ok\n", file.path)

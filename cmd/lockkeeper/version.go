@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"runtime/debug"
+	"strings"
 )
 
 // version is set by release builds; others tell it from the build information.
@@ -41,4 +42,13 @@ func versionText() string {
 		text += " (" + revision[:12] + dirty + ")"
 	}
 	return text
+}
+
+// semantic is the semantic version in a version's text; empty where there is none.
+func semantic(text string) string {
+	first, _, _ := strings.Cut(text, " ")
+	if rest, ok := strings.CutPrefix(first, "v"); ok {
+		return rest
+	}
+	return ""
 }
