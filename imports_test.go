@@ -47,7 +47,7 @@ var layers = [][]string{
 	{"allowlist"},
 	{"policy"},
 	{"scan"},
-	{"report", "store", "gitrepo", "github"},
+	{"report", "store", "gitrepo", "github", "replay"},
 	{"queue"},
 	{"server"},
 	{"cmd", "bench"},

@@ -149,7 +149,7 @@ func (r *Repo) defaultBase(ctx context.Context, headID string) (Base, error) {
 			return Base{Name: name}, nil
 		}
 		// Of a shallow clone it is likely the very branch that is judged.
-		if only := r.branches(ctx, "refs/remotes/"+remote); len(only) == 1 && !r.shallow(ctx) {
+		if only := r.branches(ctx, "refs/remotes/"+remote); len(only) == 1 && !r.Shallow(ctx) {
 			return Base{Name: only[0], Why: only[0] + " is the only branch of the remote that is here."}, nil
 		}
 	}
@@ -162,7 +162,7 @@ func (r *Repo) defaultBase(ctx context.Context, headID string) (Base, error) {
 		}
 		return b, nil
 	}
-	if branch, err := git(ctx, r.root, "symbolic-ref", "--quiet", "--short", "HEAD"); err == nil && !r.shallow(ctx) {
+	if branch, err := git(ctx, r.root, "symbolic-ref", "--quiet", "--short", "HEAD"); err == nil && !r.Shallow(ctx) {
 		name := strings.TrimSpace(string(branch))
 		return Base{Name: name, Why: "No default branch was found (none is called " + strings.Join(usualNames, ", ") + "), so the work tree was compared with the last commit on " + name + ". Name another with --base."}, nil
 	}
@@ -225,7 +225,8 @@ func (r *Repo) unborn(ctx context.Context) bool {
 	return err == nil && len(strings.TrimSpace(string(out))) == 0
 }
 
-func (r *Repo) shallow(ctx context.Context) bool {
+// Shallow reports whether the clone lacks a part of its history.
+func (r *Repo) Shallow(ctx context.Context) bool {
 	out, err := git(ctx, r.root, "rev-parse", "--is-shallow-repository")
 	return err == nil && strings.TrimSpace(string(out)) == "true"
 }
@@ -233,7 +234,7 @@ func (r *Repo) shallow(ctx context.Context) bool {
 // missing adds to err how to get what is not here.
 func (r *Repo) missing(ctx context.Context, name string, err error) error {
 	switch {
-	case r.shallow(ctx):
+	case r.Shallow(ctx):
 		return fmt.Errorf("%w: this clone is shallow. Fetch the rest with: git fetch --unshallow origin%s (in GitHub Actions: actions/checkout with fetch-depth: 0), or name a revision that is here with --base", err, spaced(name))
 	case name == "":
 		return fmt.Errorf("%w: name a revision with --base, or look at everything that is locked with: lockkeeper scan --all", err)
@@ -250,7 +251,7 @@ func spaced(name string) string {
 
 // parted says why there is no common commit.
 func (r *Repo) parted(ctx context.Context, name, head string, err error) error {
-	if r.shallow(ctx) {
+	if r.Shallow(ctx) {
 		return fmt.Errorf("where %s left %s is not in this clone, which is shallow. Fetch the rest with: git fetch --unshallow origin (in GitHub Actions: actions/checkout with fetch-depth: 0)", head, name)
 	}
 	return fmt.Errorf("%s and %s have no commit in common, so there is no change from one to the other; name another revision with --base: %w", head, name, err)

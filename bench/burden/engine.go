@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/lockfile"
@@ -22,6 +20,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/registry/provenance"
 	"github.com/lockkeeper/lockkeeper/registry/pypi"
 	"github.com/lockkeeper/lockkeeper/registry/registrytest"
+	"github.com/lockkeeper/lockkeeper/replay"
 	"github.com/lockkeeper/lockkeeper/scan"
 )
 
@@ -29,7 +28,6 @@ import (
 type engine struct {
 	scanner *scan.Scanner
 	rules   *policy.Policy
-	clock   time.Time           // of the change at hand
 	fetched lockkeeper.Digest   // over the names of Python's files that entries were reduced to
 	known   map[string]*release // by locked entry; nil: has no build-time code
 }
@@ -56,10 +54,9 @@ func newEngine(server *registrytest.Server, rules *policy.Policy, remembered sca
 	e := &engine{rules: rules, known: map[string]*release{}}
 	e.scanner = &scan.Scanner{
 		Registries: map[lockkeeper.Ecosystem]registry.Client{
-			lockkeeper.Cargo: &kept{Client: crates, settled: settled}, lockkeeper.PyPI: &kept{Client: python, settled: settled},
+			lockkeeper.Cargo: &replay.Settled{Client: crates, WithYanks: !settled}, lockkeeper.PyPI: &replay.Settled{Client: python, WithYanks: !settled},
 		},
 		Facts: remembered,
-		Now:   func() time.Time { return e.clock },
 	}
 	return e, nil
 }
@@ -68,46 +65,6 @@ func newEngine(server *registrytest.Server, rules *policy.Policy, remembered sca
 type unlimited struct{}
 
 func (unlimited) Wait(ctx context.Context) error { return ctx.Err() }
-
-// kept is a client that asks for each name once, since what is served does not
-// change.
-type kept struct {
-	registry.Client
-	settled bool
-
-	mu       sync.Mutex // guards projects
-	projects map[string]*registry.Project
-}
-
-// Project lists releases without their yanks if k is settled: registries say that
-// a release is yanked and not since when, and nearly all that a history locks was
-// yanked later than it was locked.
-func (k *kept) Project(ctx context.Context, name string) (*registry.Project, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if p := k.projects[name]; p != nil {
-		return p, nil
-	}
-	p, err := k.Client.Project(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	if k.projects == nil {
-		k.projects = map[string]*registry.Project{}
-	}
-	for i := range p.Releases {
-		r := &p.Releases[i]
-		if !k.settled || !r.Yanked {
-			continue
-		}
-		r.Yanked = false
-		for j := range r.Artifacts {
-			r.Artifacts[j].Yanked = false
-		}
-	}
-	k.projects[name] = p
-	return p, nil
-}
 
 // facts is a directory of what analysis found, named by the digest of the key. It is
 // good for one state of the analysers' sources alone: another one finds other things
@@ -142,7 +99,7 @@ func (f facts) PutFact(_ context.Context, key string, value []byte) error {
 
 // scan runs the pipeline on one change, or remembers what it found: neither the
 // allowlist nor a rule's level has a part in that.
-func (e *engine) scan(ctx context.Context, c change) (*scan.Result, error) {
+func (e *engine) scan(ctx context.Context, c replay.Change) (*scan.Result, error) {
 	key, err := e.scanKey(ctx, c)
 	if err != nil {
 		return nil, err
@@ -153,7 +110,7 @@ func (e *engine) scan(ctx context.Context, c change) (*scan.Result, error) {
 			return &result, nil
 		}
 	}
-	result, err := e.scanNow(ctx, c)
+	result, err := replay.Scan(ctx, e.scanner, c, e.rules)
 	if err != nil || e.scanner.Facts == nil {
 		return result, err
 	}
@@ -165,9 +122,9 @@ func (e *engine) scan(ctx context.Context, c change) (*scan.Result, error) {
 }
 
 // scanKey names all that decides what a scan finds, but for the registries.
-func (e *engine) scanKey(ctx context.Context, c change) (string, error) {
-	key := fmt.Sprint("scan ", e.fetched, c.when, e.rules.Days(policy.ReleaseTooNew), e.rules.Days(policy.EdgeToYoungPackage))
-	for _, t := range []scan.Tree{c.base, c.head} {
+func (e *engine) scanKey(ctx context.Context, c replay.Change) (string, error) {
+	key := fmt.Sprint("scan ", e.fetched, c.When, e.rules.Days(policy.ReleaseTooNew), e.rules.Days(policy.EdgeToYoungPackage))
+	for _, t := range []scan.Tree{c.Base, c.Head} {
 		files, err := t.Files(ctx)
 		if err != nil {
 			return "", err
@@ -180,15 +137,6 @@ func (e *engine) scanKey(ctx context.Context, c change) (string, error) {
 	return key, nil
 }
 
-func (e *engine) scanNow(ctx context.Context, c change) (*scan.Result, error) {
-	e.clock = c.when
-	result, err := e.scanner.Run(ctx, scan.Input{Base: c.base, Head: c.head, BaseName: "before " + c.name, HeadName: c.name, Policy: e.rules})
-	if err != nil {
-		return nil, fmt.Errorf("scan %s: %w", c.name, err)
-	}
-	return result, nil
-}
-
 // release is a locked release that has build-time code, start-up hooks included.
 type release struct {
 	ecosystem     lockkeeper.Ecosystem
@@ -198,8 +146,8 @@ type release struct {
 
 // releases are all with build-time code that a tree locks, as the same engine sees
 // them in a repository where everything is new.
-func (e *engine) releases(ctx context.Context, c change) ([]release, error) {
-	locks, err := lockfiles(ctx, c.head)
+func (e *engine) releases(ctx context.Context, c replay.Change) ([]release, error) {
+	locks, err := lockfiles(ctx, c.Head)
 	if err != nil {
 		return nil, err
 	}
@@ -230,8 +178,8 @@ func entryKey(e lockfile.Entry) string {
 }
 
 // look fills e.known for all that a tree locks.
-func (e *engine) look(ctx context.Context, c change, locks []locked) error {
-	result, err := e.scan(ctx, change{name: c.name, when: c.when, base: memory{}, head: c.head})
+func (e *engine) look(ctx context.Context, c replay.Change, locks []locked) error {
+	result, err := e.scan(ctx, replay.Change{Name: c.Name, When: c.When, Base: memory{}, Head: c.Head})
 	if err != nil {
 		return err
 	}

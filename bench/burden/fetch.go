@@ -20,6 +20,7 @@ import (
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/lockfile"
 	"github.com/lockkeeper/lockkeeper/registry/pypi"
+	"github.com/lockkeeper/lockkeeper/replay"
 )
 
 //go:embed pypi.py
@@ -68,9 +69,9 @@ func (f *fetcher) collect(ctx context.Context, h *history) error {
 	if f.python3 == nil {
 		f.python3 = map[string]map[string]string{}
 	}
-	trees := []change{{head: h.changes[0].base}}
+	trees := []replay.Change{{Head: h.changes[0].Base}}
 	for _, c := range append(trees, h.changes...) {
-		all, err := lockfiles(ctx, c.head)
+		all, err := lockfiles(ctx, c.Head)
 		if err != nil {
 			return err
 		}

@@ -16,20 +16,14 @@ import (
 	"github.com/lockkeeper/lockkeeper/lockfile"
 	"github.com/lockkeeper/lockkeeper/lockfile/formats"
 	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/replay"
 	"github.com/lockkeeper/lockkeeper/scan"
 )
 
 // history is a lockfile's life, change by change, oldest first.
 type history struct {
 	name    string
-	changes []change
-}
-
-// change is one step of it. When is the clock that it is judged by.
-type change struct {
-	name       string
-	when       time.Time
-	base, head scan.Tree
+	changes []replay.Change
 }
 
 // memory is a tree held in memory: content by path.
@@ -83,7 +77,7 @@ func openHistory(ctx context.Context, dir string) (*history, error) {
 		after := memory{m[2]: data}
 		if before != nil {
 			// The hour is not known: the end of the day, when all of it had happened.
-			h.changes = append(h.changes, change{name: strings.TrimSuffix(e.Name(), "."+m[2]), when: day.Add(24*time.Hour - time.Second), base: before, head: after})
+			h.changes = append(h.changes, replay.Change{Name: strings.TrimSuffix(e.Name(), "."+m[2]), When: day.Add(24*time.Hour - time.Second), Base: before, Head: after})
 		}
 		before = after
 	}
@@ -103,20 +97,9 @@ func openRepository(ctx context.Context, dir string) (*history, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s holds no files NUMBER-DATE-COMMIT.NAME: %w", dir, err)
 	}
-	revisions, err := repo.FirstParents(ctx, "HEAD")
-	if err != nil {
-		return nil, err
-	}
 	h := &history{name: filepath.Base(repo.Root())}
-	rules := policy.Default()
-	for _, r := range slices.Backward(revisions) {
-		touches := slices.ContainsFunc(r.Paths, func(p string) bool {
-			_, isLockfile := lockfile.FormatOf(p)
-			return isLockfile && rules.Watches(p)
-		})
-		if touches && r.Parent != "" {
-			h.changes = append(h.changes, change{name: r.ID[:12], when: r.Time, base: repo.Commit(r.Parent), head: repo.Commit(r.ID)})
-		}
+	if h.changes, _, err = replay.Commits(ctx, repo, "HEAD", time.Time{}, policy.Default()); err != nil {
+		return nil, err
 	}
 	if len(h.changes) == 0 {
 		return nil, fmt.Errorf("%s: no commit with a parent touches a lockfile", dir)

@@ -17,6 +17,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/registry/registrytest"
 	"github.com/lockkeeper/lockkeeper/registry/registrytest/configured"
+	"github.com/lockkeeper/lockkeeper/replay"
 	"github.com/lockkeeper/lockkeeper/scan"
 	"github.com/lockkeeper/lockkeeper/store"
 )
@@ -47,7 +48,7 @@ func replayAll(ctx context.Context, dir string, rules *policy.Policy) ([]replaye
 			name string
 			asks *[]bool
 		}{{"attack", &r.attack}, {"twin", &r.twin}} {
-			m, err := replay(ctx, archive, side.name, rules)
+			m, err := incident(ctx, archive, side.name, rules)
 			if err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", path, side.name, err)
 			}
@@ -69,9 +70,9 @@ func replayAll(ctx context.Context, dir string, rules *policy.Policy) ([]replaye
 	return all, nil
 }
 
-// replay is one side of an incident as a history of one change, its registries
+// incident is one side of a replay as a history of one change, its registries
 // served with all that they state: publishers and yanks as well.
-func replay(ctx context.Context, archive *txtar.Archive, side string, rules *policy.Policy) (*measured, error) {
+func incident(ctx context.Context, archive *txtar.Archive, side string, rules *policy.Policy) (*measured, error) {
 	served := &txtar.Archive{}
 	base, head := memory{}, memory{}
 	var sides map[string]struct {
@@ -155,7 +156,7 @@ func replay(ctx context.Context, archive *txtar.Archive, side string, rules *pol
 		defer db.Close()
 		e.scanner.Owners = db
 	}
-	h := &history{name: side, changes: []change{{name: side, when: sides[side].Now, base: base, head: head}}}
+	h := &history{name: side, changes: []replay.Change{{Name: side, When: sides[side].Now, Base: base, Head: head}}}
 	m, err := walk(ctx, e, h, everything, true)
 	return m, errors.Join(err, broken)
 }

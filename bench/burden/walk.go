@@ -5,13 +5,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper"
-	"github.com/lockkeeper/lockkeeper/allowlist"
 	"github.com/lockkeeper/lockkeeper/lockfile"
 	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/replay"
 	"github.com/lockkeeper/lockkeeper/scan"
 )
 
@@ -43,22 +42,21 @@ type measured struct {
 // Lockkeeper proposes, go on.
 type walker struct {
 	engine *engine
-	list   []byte // the allowlist's file
-	signed map[lockkeeper.Digest]bool
+	owner  replay.Owner
 	out    *measured
 }
 
 // walk measures one history. have says which of Python's files were fetched.
 // accepted: the list starts with all that the first version locks, else empty.
 func walk(ctx context.Context, e *engine, h *history, have func(lockkeeper.Digest) bool, accepted bool) (*measured, error) {
-	w := &walker{engine: e, signed: map[lockkeeper.Digest]bool{}, out: &measured{
-		name: h.name, first: h.changes[0].when, last: h.changes[len(h.changes)-1].when, changes: len(h.changes),
+	w := &walker{engine: e, owner: replay.Owner{Policy: e.rules}, out: &measured{
+		name: h.name, first: h.changes[0].When, last: h.changes[len(h.changes)-1].When, changes: len(h.changes),
 		stops: map[policy.Rule]int{}, warned: map[policy.Rule]int{}, blocked: map[policy.Rule]int{}, ways: otherWays(),
 	}}
 	for i, c := range h.changes {
-		c.base, c.head = reduced{c.base, have}, reduced{c.head, have}
+		c.Base, c.Head = reduced{c.Base, have}, reduced{c.Head, have}
 		if i == 0 {
-			before := change{name: "the start", when: c.when, base: memory{}, head: c.base}
+			before := replay.Change{Name: "the start", When: c.When, Base: memory{}, Head: c.Base}
 			if err := w.start(ctx, before, accepted); err != nil {
 				return nil, err
 			}
@@ -75,20 +73,16 @@ func walk(ctx context.Context, e *engine, h *history, have func(lockkeeper.Diges
 		}
 	}
 	var err error
-	if w.out.reduced, err = reducedEntries(ctx, h.changes[len(h.changes)-1].head, have); err != nil {
+	if w.out.reduced, err = reducedEntries(ctx, h.changes[len(h.changes)-1].Head, have); err != nil {
 		return nil, err
 	}
-	list, err := allowlist.Parse(allowlist.Path, w.list, policy.AllowRules())
-	if err != nil {
-		return nil, err
-	}
-	w.out.entries = len(list.Entries)
-	return w.out, nil
+	w.out.entries, err = w.owner.Entries()
+	return w.out, err
 }
 
 // start gives every other way of keeping a list what is locked at the start, and
 // ours too if it is to be accepted.
-func (w *walker) start(ctx context.Context, before change, accepted bool) error {
+func (w *walker) start(ctx context.Context, before replay.Change, accepted bool) error {
 	all, err := w.engine.releases(ctx, before)
 	if err != nil {
 		return err
@@ -104,7 +98,7 @@ func (w *walker) start(ctx context.Context, before change, accepted bool) error 
 		return err
 	}
 	for _, o := range open {
-		if _, err := w.accept(o); err != nil {
+		if _, err := w.owner.Accept(o); err != nil {
 			return err
 		}
 	}
@@ -112,23 +106,13 @@ func (w *walker) start(ctx context.Context, before change, accepted bool) error 
 }
 
 // judge is what is open in a change, with the list as it is now, and all outcomes.
-func (w *walker) judge(ctx context.Context, c change) (open []policy.Outcome, all *judged, err error) {
+func (w *walker) judge(ctx context.Context, c replay.Change) (open []policy.Outcome, all *judged, err error) {
 	result, err := w.engine.scan(ctx, c)
 	if err != nil {
 		return nil, nil, err
 	}
-	list, err := allowlist.Parse(allowlist.Path, w.list, policy.AllowRules())
-	if err != nil {
-		return nil, nil, err
-	}
-	decision := policy.Evaluate(policy.Input{Findings: result.Findings, Policy: w.engine.rules, Allowlist: list, Onboarded: true, Now: c.when})
-	for _, o := range decision.Outcomes {
-		// What no entry can accept is signed off, and a sign-off holds for the same again.
-		if o.State == policy.Open && !w.signed[o.Digest] {
-			open = append(open, o)
-		}
-	}
-	return open, &judged{result, decision}, nil
+	open, decision, err := w.owner.Judge(result, c.When)
+	return open, &judged{result, decision}, err
 }
 
 type judged struct {
@@ -137,7 +121,7 @@ type judged struct {
 }
 
 // step judges a change, counts what it asks for and accepts it.
-func (w *walker) step(ctx context.Context, c change) error {
+func (w *walker) step(ctx context.Context, c replay.Change) error {
 	open, all, err := w.judge(ctx, c)
 	if err != nil {
 		return err
@@ -153,13 +137,13 @@ func (w *walker) step(ctx context.Context, c change) error {
 			w.out.warned[o.Finding.Rule]++
 		case policy.Blocked:
 			w.out.blocked[o.Finding.Rule]++
-			w.out.blockedNotes = append(w.out.blockedNotes, fmt.Sprintf("%s %s: %s", c.name, o.Finding.Package, o.Finding.Message))
+			w.out.blockedNotes = append(w.out.blockedNotes, fmt.Sprintf("%s %s: %s", c.Name, o.Finding.Package, o.Finding.Message))
 		}
 	}
 	rules, groups := map[policy.Rule]bool{}, map[string]bool{}
 	for _, o := range open {
-		q := question{change: c.name, when: c.when, finding: o.Finding}
-		if q.entry, err = w.accept(o); err != nil {
+		q := question{change: c.Name, when: c.When, finding: o.Finding}
+		if q.entry, err = w.owner.Accept(o); err != nil {
 			return err
 		}
 		w.out.questions = append(w.out.questions, q)
@@ -174,32 +158,6 @@ func (w *walker) step(ctx context.Context, c change) error {
 		w.out.stopped++
 	}
 	return nil
-}
-
-// accept adds what Lockkeeper proposes to the list, as `lockkeeper allow add` does,
-// and gives the entry in one line. Where no entry can be written it is a sign-off
-// alone, and the line is empty.
-func (w *walker) accept(o policy.Outcome) (string, error) {
-	w.signed[o.Digest] = true
-	if o.Finding.Package.Name == "" {
-		return "", nil
-	}
-	e := allowlist.Propose(o.Finding.AllowSubject())
-	if !e.Any && e.May == nil && e.BuildCode == "" && len(e.Publishers)+len(e.Rules) == 0 {
-		return "", nil
-	}
-	e.Reason, e.SignedOffBy = "measured", "owner"
-	list, err := allowlist.Append(w.list, e)
-	if err != nil {
-		return "", err
-	}
-	w.list = list
-	e.Reason, e.SignedOffBy = "", ""
-	lines := strings.Split(strings.TrimSpace(allowlist.Format(e)), "\n")[2:] // without [[allow]] and package
-	for i, line := range lines {
-		lines[i] = strings.Join(strings.Fields(line), " ")
-	}
-	return strings.Join(lines, ", "), nil
 }
 
 // reducedEntries counts the entries of a tree that have files which were not

@@ -41,7 +41,7 @@ type cli struct {
 	Explain explainCmd `cmd:"" help:"Say what a rule means, why it exists and what to do."`
 	Diff    diffCmd    `cmd:"" help:"Judge the difference of two lockfiles."`
 	Allow   allowCmd   `cmd:"" help:"Read and extend the allowlist."`
-	Policy  policyCmd  `cmd:"" help:"Check the policy and the allowlist for mistakes."`
+	Policy  policyCmd  `cmd:"" help:"Check, explain and try the policy."`
 	Owners  ownersCmd  `cmd:"" help:"Give the server a start with the history of owners."`
 	Serve   serveCmd   `cmd:"" help:"Run the GitHub App."`
 	Store   storeCmd   `cmd:"" help:"Back up the server's database, or move it to PostgreSQL."`

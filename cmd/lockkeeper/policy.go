@@ -11,7 +11,9 @@ import (
 )
 
 type policyCmd struct {
-	Check policyCheckCmd `cmd:"" help:"Check policy and allowlist of the work tree."`
+	Check   policyCheckCmd   `cmd:"" help:"Check policy and allowlist of the work tree."`
+	Explain policyExplainCmd `cmd:"" help:"Say what the policy asks of a package in a lockfile, and why."`
+	Test    policyTestCmd    `cmd:"" help:"Say what the policy would have asked in the past."`
 }
 
 type policyCheckCmd struct {

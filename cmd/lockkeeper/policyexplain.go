@@ -1,0 +1,96 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/gitrepo"
+	"github.com/lockkeeper/lockkeeper/lockfile"
+	"github.com/lockkeeper/lockkeeper/policy"
+)
+
+type policyExplainCmd struct {
+	Path    string `arg:"" help:"A lockfile, from the repository's root; it need not be there." placeholder:"PATH"`
+	Package string `arg:"" optional:"" help:"A package: ring or cargo/ring. Default: any." placeholder:"PACKAGE"`
+	Repo    string `short:"C" help:"Repository, or a directory in it." default:"." placeholder:"DIR" type:"path"`
+}
+
+func (policyExplainCmd) Help() string {
+	return `Reads the policy of the work tree. Rules that have two levels ask for the first in grave
+circumstances and for the second in ordinary ones; lockkeeper explain RULE says which are.
+
+Examples:
+  lockkeeper policy explain Cargo.lock ring
+  lockkeeper policy explain tools/uv.lock pypi/numpy`
+}
+
+func (c *policyExplainCmd) Run(p *process) error {
+	repo, err := gitrepo.Open(p.ctx, c.Repo)
+	if err != nil {
+		return err
+	}
+	rules, err := readPolicy(filepath.Join(repo.Root(), filepath.FromSlash(policy.Path)))
+	if err != nil {
+		return err
+	}
+	file := path.Clean(filepath.ToSlash(c.Path))
+	pkg, err := packageIn(file, c.Package)
+	if err != nil {
+		return usageError{err}
+	}
+	watched, why := rules.WhyWatched(file)
+	if !watched {
+		fmt.Fprintf(p.stdout, "%s is not watched: %s. Nothing is asked about it.\n", printable(file), why)
+		return nil
+	}
+	what := printable(file)
+	if pkg.Name != "" {
+		what += ", " + printable(pkg.ID())
+	}
+	fmt.Fprintf(p.stdout, "%s: watched, for %s.\n\n", what, why)
+	w := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "RULE\tASKS FOR\tBECAUSE OF")
+	for _, a := range rules.Ask(file, pkg) {
+		level := string(a.Grave)
+		if a.Mild != a.Grave {
+			level += " or " + string(a.Mild)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", a.Rule, level, a.Why)
+	}
+	return w.Flush()
+}
+
+// readPolicy reads the policy at a path; the default one where there is none.
+func readPolicy(file string) (*policy.Policy, error) {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return policy.Default(), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return policy.Parse(policy.Path, data)
+}
+
+// packageIn is the package of that name in a lockfile, whose format says of which
+// ecosystem. An empty name is no package.
+func packageIn(file, name string) (lockkeeper.Package, error) {
+	format, ok := lockfile.FormatOf(file)
+	if !ok {
+		return lockkeeper.Package{}, fmt.Errorf("%s is not the name of a lockfile; Lockkeeper reads %s", printable(file), knownNames)
+	}
+	pkg := lockkeeper.Package{Ecosystem: format.Ecosystem(), Name: name}
+	if ecosystem, rest, found := strings.Cut(name, "/"); found {
+		if lockkeeper.Ecosystem(ecosystem) != pkg.Ecosystem {
+			return lockkeeper.Package{}, fmt.Errorf("%s holds packages of %s, not of %s", printable(file), pkg.Ecosystem, printable(ecosystem))
+		}
+		pkg.Name = rest
+	}
+	return pkg, nil
+}
