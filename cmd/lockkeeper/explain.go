@@ -13,7 +13,7 @@ import (
 )
 
 type explainCmd struct {
-	Word  string `arg:"" optional:"" help:"A rule, or what build code can do. Default: list the rules." placeholder:"RULE"`
+	Word  string `arg:"" optional:"" help:"A rule, or what build code can do. Default: list the rules." placeholder:"RULE" complete:"rules"`
 	Color string `help:"auto, always or never." enum:"auto,always,never" default:"auto"`
 }
 

@@ -48,6 +48,10 @@ type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Show the whole thing on this machine, without network."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
+	Completion completionCmd `cmd:"" help:"Print the completion for a shell."`
+	Complete   completeCmd   `cmd:"" hidden:"" help:"Complete a command line, for the shells' scripts."`
+	Man        manCmd        `cmd:"" help:"Print the manual page."`
+
 	Quiet   bool `short:"q" help:"Only what needs somebody."`
 	Verbose bool `short:"v" help:"Tell on standard error what is done."`
 }
@@ -58,6 +62,8 @@ type process struct {
 	env            []string
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	// model is the command line that there is, for completion and the manual.
+	model *kong.Node
 	// quiet and verbose are what the user wants to hear.
 	quiet, verbose bool
 }
@@ -96,7 +102,7 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 		fmt.Fprintf(stderr, "lockkeeper: %v\nSee: lockkeeper %s --help\n", err, strings.Join(commandWords(args), " "))
 		return exitUsage
 	}
-	p := &process{ctx: ctx, env: env, stdin: stdin, stdout: stdout, stderr: stderr, quiet: c.Quiet, verbose: c.Verbose}
+	p := &process{ctx: ctx, env: env, stdin: stdin, stdout: stdout, stderr: stderr, quiet: c.Quiet, verbose: c.Verbose, model: parser.Model.Node}
 	if p.verbose {
 		p.ctx = verboseLog(p).WithContext(ctx)
 	}
