@@ -50,6 +50,7 @@ type cli struct {
 
 	Completion completionCmd `cmd:"" help:"Print the completion for a shell."`
 	Complete   completeCmd   `cmd:"" hidden:"" help:"Complete a command line, for the shells' scripts."`
+	Doctor     doctorCmd     `cmd:"" help:"Check what Lockkeeper needs, and say what to do."`
 	Man        manCmd        `cmd:"" help:"Print the manual page."`
 
 	Quiet   bool `short:"q" help:"Only what needs somebody."`
