@@ -181,7 +181,7 @@ func messageSARIF(r *Report, o policy.Outcome) string {
 	}
 	parts = append(parts, f.Evidence...)
 	if who := r.published(g); who != "" {
-		parts = append(parts, "Published by "+who+".")
+		parts = append(parts, strings.ToUpper(who[:1])+who[1:]+".")
 	}
 	return strings.ReplaceAll(shorten(visible(strings.Join(parts, " "), false), maxMessage), "](", "] (")
 }
