@@ -124,3 +124,22 @@ func certificate(t *testing.T) []byte {
 	defer s.Close()
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
 }
+
+// Every input of the action reaches its script, and stands in its document.
+func TestTheActionsInputsAreDocumented(t *testing.T) {
+	action, script, doc := read(t, "action.yml"), read(t, "action/run"), read(t, "docs/action.md")
+	inputs, _, _ := strings.Cut(action, "\noutputs:")
+	names := regexp.MustCompile(`(?m)^  ([a-z-]+):$`).FindAllStringSubmatch(inputs[strings.Index(inputs, "\ninputs:"):], -1)
+	if len(names) < 5 {
+		t.Fatalf("action.yml has the inputs %q", names)
+	}
+	for _, m := range names {
+		variable := regexp.MustCompile(`([A-Z_]+): \$\{\{ inputs\.` + m[1] + ` \}\}`).FindStringSubmatch(action)
+		if variable == nil || variable[1] != "GITHUB_TOKEN" && !strings.Contains(script, "${"+variable[1]+":-") {
+			t.Errorf("the input %s reaches nobody", m[1])
+		}
+		if !strings.Contains(doc, "| `"+m[1]+"` |") {
+			t.Errorf("docs/action.md lacks the input %s", m[1])
+		}
+	}
+}

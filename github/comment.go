@@ -140,5 +140,8 @@ func (c *Client) findComment(ctx context.Context, gh *github.Client, repo Repo, 
 // wrote reports whether the App itself wrote the comment. A person who uses the
 // App's login has performed_via_github_app set too, hence the bot.
 func (c *Client) wrote(found comment) bool {
+	if c.app.id == 0 { // a workflow run
+		return found.User.GetType() == "Bot" && found.User.GetLogin() == actionsBot
+	}
 	return found.App != nil && found.App.ID == c.app.id && found.User.GetType() == "Bot"
 }

@@ -47,28 +47,50 @@ func newPublic(c *Client, web *url.URL) *Public {
 // empty: then GitHub answers sixty requests an hour. AppID and PrivateKey of cfg
 // do not matter. It contacts nobody.
 func NewPublic(cfg Config, token string) (*Public, error) {
-	base, err := baseURL(cfg.BaseURL)
+	client, web, err := withToken(cfg, token)
 	if err != nil {
 		return nil, err
+	}
+	return newPublic(client, web), nil
+}
+
+// NewWorkflow is a client that speaks with the token of a workflow run of GitHub
+// Actions, for its comments: its own are those of the bot of GitHub Actions. AppID and
+// PrivateKey of cfg do not matter. It contacts nobody.
+func NewWorkflow(cfg Config, token string) (*Client, error) {
+	if token == "" {
+		return nil, errors.New("GitHub token: there is none; set GITHUB_TOKEN to the workflow's own")
+	}
+	client, _, err := withToken(cfg, token)
+	return client, err
+}
+
+// actionsBot is who a workflow run writes as.
+const actionsBot = "github-actions[bot]"
+
+func withToken(cfg Config, token string) (*Client, *url.URL, error) {
+	base, err := baseURL(cfg.BaseURL)
+	if err != nil {
+		return nil, nil, err
 	}
 	web, err := webURL(cfg.WebURL, base)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-		return nil, errors.New("GitHub token: it holds blanks or other characters that no token has; set it without them")
+		return nil, nil, errors.New("GitHub token: it holds blanks or other characters that no token has; set it without them")
 	}
 	defaults(&cfg)
 	transport := &attempts{
 		next:    &bearer{token: token, next: &wire{next: cfg.Transport, origin: base, now: time.Now}},
 		timeout: cfg.Timeout, backoff: cfg.Backoff, now: time.Now,
 	}
-	client := &Client{session: &session{timeout: cfg.OperationTimeout, create: func() (*github.Client, error) {
+	client := &Client{app: &App{web: web, backoff: cfg.Backoff}, session: &session{timeout: cfg.OperationTimeout, create: func() (*github.Client, error) {
 		gh := github.NewClient(&http.Client{Transport: transport})
 		gh.BaseURL, gh.UserAgent = base, cfg.UserAgent
 		return gh, nil
 	}}}
-	return newPublic(client, web), nil
+	return client, web, nil
 }
 
 // bearer authenticates requests. It stands before wire, which sends them to one

@@ -59,6 +59,15 @@ func (r *Report) howTo(b *strings.Builder, waiting []group, detailsURL string) {
 	if len(waiting) == 0 || !r.Onboarded {
 		return
 	}
+	if r.Accept != "" { // nobody listens to comments
+		b.WriteString("To accept it, add entries to the allowlist and have them reviewed:\n\n")
+		var lines strings.Builder
+		for _, g := range waiting[:min(len(waiting), 5)] {
+			fmt.Fprintf(&lines, "%s %s --reason \"why this is fine\"\n", r.Accept, commandWord(g.title))
+		}
+		b.WriteString(fenced(lines.String(), "") + "\n")
+		return
+	}
 	if detailsURL != "" {
 		fmt.Fprintf(b, "To sign off, a reviewer looks at the code on [the details page](%s) and decides there, or writes a comment with one of these lines and the reason:\n\n", detailsURL)
 	} else {
@@ -259,7 +268,11 @@ NAME can be ` + "`name`, `name@version`, `cargo/name` or a file's path" + `.
 `
 
 func footer(r *Report, detailsURL string) string {
-	text := commands + "\n<sub>Base " + markdownCode(shortName(r.Scan.Base), false) + ", head " + markdownCode(shortName(r.Scan.Head), false)
+	text := commands
+	if r.Accept != "" { // nobody listens to comments
+		text = ""
+	}
+	text += "\n<sub>Base " + markdownCode(shortName(r.Scan.Base), false) + ", head " + markdownCode(shortName(r.Scan.Head), false)
 	if detailsURL != "" {
 		text += fmt.Sprintf(" · [details](%s)", detailsURL)
 	}

@@ -103,9 +103,15 @@ func TestRenderings(t *testing.T) {
 		"audit.txt":    func(b *bytes.Buffer, r *Report) error { return Audit(b, audited(), TextOptions{Width: 80}) },
 		"audit.csv":    func(b *bytes.Buffer, r *Report) error { return AuditCSV(b, audited()) },
 		"report.sarif": func(b *bytes.Buffer, r *Report) error { return SARIF(b, r, "1.2.3") },
-		"comment.md":   func(b *bytes.Buffer, r *Report) error { b.WriteString(Comment(r, "")); return nil },
-		"report.json":  func(b *bytes.Buffer, r *Report) error { return JSON(b, r) },
+		"comment.md": func(b *bytes.Buffer, r *Report) error {
+			r.Command, r.Accept = "", ""
+			b.WriteString(Comment(r, ""))
+			return nil
+		},
+		"summary.md":  func(b *bytes.Buffer, r *Report) error { return Markdown(b, r) },
+		"report.json": func(b *bytes.Buffer, r *Report) error { return JSON(b, r) },
 		"check.json": func(b *bytes.Buffer, r *Report) error {
+			r.Command, r.Accept = "", ""
 			e := json.NewEncoder(b)
 			e.SetIndent("", "  ")
 			return e.Encode(CheckRun(r, ""))

@@ -48,6 +48,7 @@ type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Show the whole thing on this machine, without network."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
+	Action     actionCmd     `cmd:"" help:"Scan in GitHub Actions: annotations, job summary, SARIF, comment."`
 	Completion completionCmd `cmd:"" help:"Print the completion for a shell."`
 	Complete   completeCmd   `cmd:"" hidden:"" help:"Complete a command line, for the shells' scripts."`
 	Doctor     doctorCmd     `cmd:"" help:"Check what Lockkeeper needs, and say what to do."`

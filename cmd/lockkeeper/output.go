@@ -43,6 +43,11 @@ func (o outputFlags) write(p *process, r *report.Report) error {
 	if _, err := p.stdout.Write(b.Bytes()); err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
+	return conclude(r)
+}
+
+// conclude is the exit code of a result.
+func conclude(r *report.Report) error {
 	switch r.Decision.Conclusion {
 	case policy.ActionRequired:
 		return exitCode(exitSignOff)
