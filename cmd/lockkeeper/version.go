@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// version is set by release builds; others tell it from the build information.
-var version = ""
+// version and commit are set by scripts/release; others tell them from the build
+// information.
+var version, commit = "", ""
 
 type versionCmd struct{}
 
@@ -20,7 +21,7 @@ func (versionCmd) Run(p *process) error {
 
 func versionText() string {
 	if version != "" {
-		return version
+		return version + " (" + commit + ")"
 	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
