@@ -32,6 +32,9 @@
 //   - scan is the pipeline itself, readable from top to bottom.
 //   - report renders one result for terminals, Markdown, JSON and check runs, report/html
 //     for browsers.
+//   - docs holds the pages about rules and the JSON Schemas; docs/schematest holds the
+//     schemas against the code.
+//   - replay goes through changes of the past: what a policy would have asked.
 //   - gitrepo and github bring the two sides: from a local repository, or from
 //     GitHub. github also reads the public repositories that packages come from.
 //     github/githubtest is a GitHub on loopback.

@@ -81,14 +81,7 @@ type usageError struct{ error }
 func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var c cli
 	exited := -1
-	parser, err := kong.New(&c,
-		kong.Name("lockkeeper"),
-		kong.Description("Holds lockfile changes that bring in build-time code or new publishers until a reviewer signs off.\n\nExit codes: 0 nothing to do, 1 could not finish, 2 wrong usage, 3 sign-off needed, 4 blocked."),
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(code int) { exited = code }),
-
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-	)
+	parser, err := newParser(&c, kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code }))
 	if err != nil {
 		fmt.Fprintln(stderr, "lockkeeper:", err)
 		return exitFailed
@@ -133,6 +126,15 @@ func caret(err error) string {
 		return ""
 	}
 	return at.Caret()
+}
+
+// newParser reads command lines into c.
+func newParser(c *cli, more ...kong.Option) (*kong.Kong, error) {
+	return kong.New(c, append([]kong.Option{
+		kong.Name("lockkeeper"),
+		kong.Description("Holds lockfile changes that bring in build-time code or new publishers until a reviewer signs off.\n\nExit codes: 0 nothing to do, 1 could not finish, 2 wrong usage, 3 sign-off needed, 4 blocked."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+	}, more...)...)
 }
 
 // verboseLog writes what is done, for people.

@@ -27,8 +27,13 @@ func TestMain(m *testing.M) {
 // own files "registry/..." are served as the registries, and "expand FILE..."
 // replaces the {{digests}} in its lockfiles.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+	testscript.Run(t, scripts(t, "testdata/script"))
+}
+
+// scripts are those of a directory, with a home of their own.
+func scripts(t *testing.T, dir string) testscript.Params {
+	return testscript.Params{
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
@@ -41,7 +46,7 @@ func TestScripts(t *testing.T) {
 			// new-postgres VARIABLE sets it to the address of an empty database.
 			"new-postgres": func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], pgtest.New(t)) },
 		},
-	})
+	}
 }
 
 // serveRegistry serves the txtar text of a file and writes the configuration that
