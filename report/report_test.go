@@ -58,7 +58,7 @@ func example() *Report {
 	})
 	admitted.Entry = &allowlist.Entry{Package: "cargo/ring", Line: 4}
 	r := &Report{
-		Onboarded: true, BaseBranch: "main", Command: "lockkeeper scan", Accept: "lockkeeper allow add",
+		Onboarded: true, BaseBranch: "main", Command: "lockkeeper scan",
 		Scan: &scan.Result{
 			Base: strings.Repeat("1f", 20), Head: "work tree",
 			Lockfiles: []scan.Lockfile{{Path: "Cargo.lock", Format: lockfile.Cargo, Version: "4", Added: 1, Updated: 4}},
@@ -85,11 +85,16 @@ func example() *Report {
 
 func TestRenderings(t *testing.T) {
 	for name, render := range map[string]func(b *bytes.Buffer, r *Report) error{
-		"text.txt": func(b *bytes.Buffer, r *Report) error { return Text(b, r, TextOptions{}) },
+		"text.txt": func(b *bytes.Buffer, r *Report) error {
+			r.Accept = "lockkeeper allow add"
+			return Text(b, r, TextOptions{})
+		},
 		"text-code.txt": func(b *bytes.Buffer, r *Report) error {
+			r.Accept = "lockkeeper allow add"
 			return Text(b, r, TextOptions{Width: 80, BuildCode: true, All: true})
 		},
 		"text-narrow.txt": func(b *bytes.Buffer, r *Report) error {
+			r.Accept = "lockkeeper allow add"
 			r.Compared = "the work tree with origin/main, from where they parted (1f1f1f1)."
 			return Text(b, r, TextOptions{Width: 60})
 		},
@@ -104,14 +109,15 @@ func TestRenderings(t *testing.T) {
 		"audit.csv":    func(b *bytes.Buffer, r *Report) error { return AuditCSV(b, audited()) },
 		"report.sarif": func(b *bytes.Buffer, r *Report) error { return SARIF(b, r, "1.2.3") },
 		"comment.md": func(b *bytes.Buffer, r *Report) error {
-			r.Command, r.Accept = "", ""
 			b.WriteString(Comment(r, ""))
 			return nil
 		},
-		"summary.md":  func(b *bytes.Buffer, r *Report) error { return Markdown(b, r) },
+		"summary.md": func(b *bytes.Buffer, r *Report) error {
+			r.Accept = "lockkeeper allow add"
+			return Markdown(b, r)
+		},
 		"report.json": func(b *bytes.Buffer, r *Report) error { return JSON(b, r) },
 		"check.json": func(b *bytes.Buffer, r *Report) error {
-			r.Command, r.Accept = "", ""
 			e := json.NewEncoder(b)
 			e.SetIndent("", "  ")
 			return e.Encode(CheckRun(r, ""))
