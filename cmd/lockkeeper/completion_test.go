@@ -37,7 +37,7 @@ func TestCompletion(t *testing.T) {
 		{words: []string{"allow", "a"}, want: []string{"add"}},
 		{words: []string{"scan", "--form"}, want: []string{"--format"}},
 		{words: []string{"scan", "--"}, has: "--quiet"},
-		{words: []string{"scan", "--format", ""}, want: []string{"text", "markdown", "json", "sarif", "csv"}},
+		{words: []string{"scan", "--format", ""}, want: []string{"text", "markdown", "json", "sarif", "html", "csv"}},
 		{words: []string{"scan", "--format=j"}, want: []string{"--format=json"}},
 		{words: []string{"scan", "--nothing=j"}},
 		{words: []string{"scan", "-C", ""}, want: []string{":file"}},
