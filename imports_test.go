@@ -42,13 +42,13 @@ func packages(t *testing.T) []listed {
 // those below it and those of its own layer.
 var layers = [][]string{
 	{"", "docs"},
-	{"lockfile", "registry", "config"},
+	{"lockfile", "registry", "config", "stage"},
 	{"archive", "buildcode"},
 	{"allowlist"},
 	{"policy"},
 	{"scan"},
 	{"report", "store", "gitrepo", "github", "replay"},
-	{"queue"},
+	{"queue", "metrics", "tracing"},
 	{"server"},
 	{"cmd", "bench"},
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/buildcode/python"
 	"github.com/lockkeeper/lockkeeper/buildcode/rust"
 	"github.com/lockkeeper/lockkeeper/registry"
+	"github.com/lockkeeper/lockkeeper/stage"
 )
 
 // surfacesOf analyses the artifacts of one release that could be installed.
@@ -238,7 +239,9 @@ func (s *Scanner) analyse(ctx context.Context, client registry.Client, a registr
 
 // open hands an artifact to look, for as long as the look into one may take.
 func (s *Scanner) open(ctx context.Context, client registry.Client, a registry.Artifact, look func(context.Context, *archive.Archive) error) error {
-	blob, err := client.Open(ctx, a)
+	bringing, end := stage.Begin(ctx, stage.Archive, "file", a.Filename)
+	blob, err := client.Open(bringing, a)
+	end(err)
 	if err != nil {
 		if errors.Is(err, registry.ErrNotFound) {
 			return err
@@ -249,7 +252,9 @@ func (s *Scanner) open(ctx context.Context, client registry.Client, a registry.A
 	ctx, cancel := context.WithTimeout(ctx, maxAnalysis)
 	defer cancel()
 	source := &watchedReader{r: blob}
+	ctx, end = stage.Begin(ctx, stage.Analyse, "file", a.Filename)
 	err = lookInto(ctx, a, blob, source, look)
+	end(err)
 	if source.err != nil && !errors.Is(source.err, registry.ErrBounds) {
 		return fmt.Errorf("%w: %w", errFetch, source.err)
 	}

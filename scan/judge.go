@@ -12,6 +12,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/lockfile"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/registry"
+	"github.com/lockkeeper/lockkeeper/stage"
 )
 
 // judgement is the look at one change. Its fields are written by one goroutine.
@@ -209,7 +210,9 @@ func (j *judgement) judgeRelease(ctx context.Context) {
 		j.unverified("comes from a registry that is not configured", "no registry", "no registry is configured for "+string(e.Package.Ecosystem))
 		return
 	}
-	project, err := client.Project(ctx, e.Package.Name)
+	asking, end := stage.Begin(ctx, stage.Metadata, "package", e.Package.ID())
+	project, err := client.Project(asking, e.Package.Name)
+	end(err)
 	if errors.Is(err, registry.ErrNotFound) {
 		j.add(policy.Finding{
 			Rule: policy.ReleaseMissing, Message: "is not in the registry", Subject: "no project",

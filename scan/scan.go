@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/registry"
 	"github.com/lockkeeper/lockkeeper/registry/advisory"
+	"github.com/lockkeeper/lockkeeper/stage"
 )
 
 // Tree is one revision of a repository.
@@ -142,7 +144,9 @@ func (s *Scanner) Run(ctx context.Context, in Input) (*Result, error) {
 	if in.Policy == nil {
 		in.Policy = policy.Default()
 	}
-	found, err := s.gather(ctx, in)
+	reading, end := stage.Begin(ctx, stage.Lockfiles)
+	found, err := s.gather(reading, in)
+	end(err)
 	if err != nil {
 		return nil, err
 	}
@@ -187,8 +191,10 @@ func (s *Scanner) Run(ctx context.Context, in Input) (*Result, error) {
 			result.NotCompared++
 		}
 	}
+	linked, end := stage.Begin(ctx, stage.Linked)
+	defer end(nil)
 	for i, pair := range found.pairs {
-		look := s.judgeLinked(ctx, in, found, pair, jobsOf(jobs, first, i))
+		look := s.judgeLinked(linked, in, found, pair, jobsOf(jobs, first, i))
 		result.Findings = append(result.Findings, look.findings...)
 		result.Retry = result.Retry || look.retry
 	}
@@ -212,7 +218,9 @@ func (s *Scanner) now() time.Time {
 
 // judgeAll looks at all changes in a bounded group. Only the end of ctx is an
 // error; what goes wrong with one change is a finding of that change.
-func (s *Scanner) judgeAll(ctx context.Context, jobs []*judgement, progress func(int, int, string)) error {
+func (s *Scanner) judgeAll(ctx context.Context, jobs []*judgement, progress func(int, int, string)) (err error) {
+	ctx, end := stage.Begin(ctx, stage.Changes, "changes", strconv.Itoa(len(jobs)))
+	defer func() { end(err) }()
 	parallel := s.Parallel
 	if parallel <= 0 {
 		parallel = 8
