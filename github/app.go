@@ -42,6 +42,8 @@ type Config struct {
 	UserAgent string
 	// Transport carries the requests. Default: http.DefaultTransport.
 	Transport http.RoundTripper
+	// Observer is told of every request. Default: nobody is.
+	Observer Observer
 	// Timeout of one attempt of one request, its answer included. Default 30 s.
 	Timeout time.Duration
 	// Backoff before the second attempt; it doubles with each. Default 500 ms.
@@ -89,7 +91,7 @@ func New(cfg Config) (*App, error) {
 	}
 	app.creator = githubapp.NewClientCreator(base.String(), "", cfg.AppID, cfg.PrivateKey,
 		githubapp.WithClientUserAgent(cfg.UserAgent),
-		githubapp.WithTransport(&wire{next: cfg.Transport, origin: base, now: time.Now}),
+		githubapp.WithTransport(&wire{next: cfg.Transport, origin: base, now: time.Now, observer: cfg.Observer}),
 		githubapp.WithClientMiddleware(func(next http.RoundTripper) http.RoundTripper {
 			return &attempts{next: next, timeout: cfg.Timeout, backoff: cfg.Backoff, now: time.Now}
 		}))
@@ -170,7 +172,7 @@ func (a *App) Installation(id int64) (*Client, error) {
 	if client := a.clients[id]; client != nil {
 		return client, nil
 	}
-	client := &Client{app: a, session: &session{timeout: a.timeout, renewable: true, create: func() (*github.Client, error) {
+	client := &Client{app: a, session: &session{timeout: a.timeout, renewable: true, installation: id, create: func() (*github.Client, error) {
 		return a.creator.NewInstallationClient(id)
 	}}}
 	if _, _, err := client.session.current(); err != nil {
@@ -208,6 +210,8 @@ type session struct {
 	create    func() (*github.Client, error)
 	renewable bool
 	timeout   time.Duration // of one operation
+	// installation that it speaks for; 0 for the App itself.
+	installation int64
 
 	mu  sync.Mutex
 	gh  *github.Client // guarded by mu
@@ -256,7 +260,7 @@ func (s *session) replace() error {
 // fresh token if GitHub refused the one in use: a refused request had no effect,
 // whatever its method. what says in an error what was tried.
 func call[T any](ctx context.Context, s *session, what string, do func(context.Context, *github.Client) (T, error)) (T, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := context.WithTimeout(forInstallation(ctx, s.installation), s.timeout)
 	defer cancel()
 	var zero T
 	gh, gen, err := s.current()

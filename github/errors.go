@@ -14,6 +14,8 @@ var (
 	// two are indistinguishable by GitHub's intent. GitHub's replicas lag, so what
 	// a webhook just told of may be absent for some seconds.
 	ErrNotFound = errors.New("not found on GitHub, or not visible to the App")
+	// ErrRefused: GitHub does not know the App by its id and key.
+	ErrRefused = errors.New("GitHub refuses the App's key")
 	// ErrNoMergeBase: the two commits have unrelated histories.
 	ErrNoMergeBase = errors.New("no common ancestor")
 )

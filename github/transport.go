@@ -43,6 +43,8 @@ type wire struct {
 	next   http.RoundTripper
 	origin *url.URL
 	now    func() time.Time
+	// observer is told of each request; nil: nobody is.
+	observer Observer
 }
 
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -52,7 +54,9 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, &hostError{to: req.URL.Scheme + "://" + req.URL.Host, only: w.origin.Scheme + "://" + w.origin.Host}
 	}
-	resp, err := w.send(req)
+	began := time.Now()
+	resp, answered, err := w.send(req)
+	w.observe(req, answered, err, began)
 	if req.Method != http.MethodPost || !strings.HasSuffix(req.URL.Path, "/access_tokens") {
 		return resp, err
 	}
@@ -67,11 +71,13 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-func (w *wire) send(req *http.Request) (*http.Response, error) {
+// send gives the answer twice if it is one of 400 and above: as an error, and as it
+// came, without its body.
+func (w *wire) send(req *http.Request) (resp, answered *http.Response, err error) {
 	_, secret, _ := strings.Cut(req.Header.Get("Authorization"), " ")
-	resp, err := w.next.RoundTrip(req)
+	resp, err = w.next.RoundTrip(req)
 	if err != nil {
-		return nil, redact(err, secret)
+		return nil, nil, redact(err, secret)
 	}
 	if req.Method != http.MethodGet && req.Method != http.MethodHead {
 		// net/http repeats these as GET, which would look like a success. GitHub
@@ -84,16 +90,17 @@ func (w *wire) send(req *http.Request) (*http.Response, error) {
 		}
 	}
 	if resp.StatusCode < 400 {
-		return resp, nil
+		return resp, resp, nil
 	}
-	defer func() { _ = resp.Body.Close() }()
+	body := resp.Body
+	defer func() { _ = body.Close() }()
 	// A body that breaks off still leaves the status, which is what counts.
-	data, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorAnswer))
+	data, _ := io.ReadAll(io.LimitReader(body, maxErrorAnswer))
 	message := errorMessage(data, secret)
 	if until, limited := limitedUntil(resp, message, w.now()); limited {
-		return nil, &RateLimited{Until: until}
+		return nil, resp, &RateLimited{Until: until}
 	}
-	return nil, &StatusError{
+	return nil, resp, &StatusError{
 		Method: req.Method, Path: req.URL.Path, Status: resp.StatusCode,
 		Message: message, RequestID: oneLine(resp.Header.Get("X-GitHub-Request-Id"), 60),
 	}

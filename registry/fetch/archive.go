@@ -35,7 +35,9 @@ func (c *Client) Whole(ctx context.Context, f File) (*registry.Blob, error) {
 	if err := c.Allowed(f.URL); err != nil {
 		return nil, err
 	}
-	if blob := c.disk.archive(f.Digest); blob != nil {
+	blob := c.disk.archive(f.Digest)
+	c.cfg.Looked(Archives, blob != nil)
+	if blob != nil {
 		if blob.Size > f.Limit {
 			blob.Close()
 			return nil, &SizeError{URL: plain(f.URL), Limit: f.Limit}

@@ -67,12 +67,23 @@ type Config struct {
 	Remember time.Duration
 	// Now is the clock of Remember. Default: time.Now.
 	Now func() time.Time
+	// Looked is told of each look into a cache, and whether that spared bringing the
+	// body. It must be safe for concurrent use. Default: nobody is told.
+	Looked func(cache Cache, hit bool)
 	// Transport makes the connections. Default: a pooled transport that obeys the
 	// proxy settings of the environment.
 	Transport http.RoundTripper
 	// Authorization goes with requests to its hosts. Default: none.
 	Authorization Authorization
 }
+
+// Cache is one of a Client's.
+type Cache string
+
+const (
+	Answers  Cache = "answers"  // about packages
+	Archives Cache = "archives" // themselves
+)
 
 // Client fetches from the configured hosts. It is safe for concurrent use.
 type Client struct {
@@ -148,6 +159,9 @@ func setDefaults(cfg *Config) {
 	}
 	if cfg.Version == "" {
 		cfg.Version = "dev"
+	}
+	if cfg.Looked == nil {
+		cfg.Looked = func(Cache, bool) {}
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"sync/atomic"
 
 	"github.com/hashicorp/go-retryablehttp"
 	"github.com/lockkeeper/lockkeeper/registry"
@@ -34,8 +35,11 @@ func (c *Client) Get(ctx context.Context, r Request) ([]byte, error) {
 	if r.Limit <= 0 {
 		return nil, fmt.Errorf("get %s: no limit given", plain(r.URL))
 	}
+	var missed atomic.Bool // set by whoever asks for all who wait
+	defer func() { c.cfg.Looked(Answers, !missed.Load()) }()
 	return c.memory.do(ctx, cacheKey(r), func(ctx context.Context) ([]byte, error) {
-		body, err := c.get(ctx, r)
+		body, fresh, err := c.get(ctx, r)
+		missed.Store(fresh || err != nil)
 		if err != nil {
 			return nil, fmt.Errorf("get %s: %w", plain(r.URL), err)
 		}
@@ -47,10 +51,11 @@ func (c *Client) Get(ctx context.Context, r Request) ([]byte, error) {
 // several formats under one URL.
 func cacheKey(r Request) string { return r.Accept + "\n" + r.URL }
 
-func (c *Client) get(ctx context.Context, r Request) ([]byte, error) {
+// get asks the registry. fresh: what is kept did not serve.
+func (c *Client) get(ctx context.Context, r Request) (body []byte, fresh bool, err error) {
 	req, err := retryablehttp.NewRequestWithContext(withBudget(ctx, r.Budget), http.MethodGet, r.URL, nil)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if r.Accept != "" {
 		req.Header.Set("Accept", r.Accept)
@@ -60,11 +65,10 @@ func (c *Client) get(ctx context.Context, r Request) ([]byte, error) {
 		setIf(req.Header, "If-None-Match", kept.ETag)
 		setIf(req.Header, "If-Modified-Since", kept.LastModified)
 	}
-	var body []byte
 	req.SetResponseHandler(func(resp *http.Response) error {
 		defer resp.Body.Close()
 		if resp.StatusCode == http.StatusNotModified && ok {
-			body = kept.body
+			body, fresh = kept.body, false
 			return nil
 		}
 		if err := checkStatus(resp, r.NotFound, http.StatusOK); err != nil {
@@ -74,6 +78,7 @@ func (c *Client) get(ctx context.Context, r Request) ([]byte, error) {
 		if body, err = readAll(resp, r.Limit); err != nil {
 			return err
 		}
+		fresh = true
 		err = c.disk.keepMetadata(cacheKey(r), metadata{
 			ETag: resp.Header.Get("ETag"), LastModified: resp.Header.Get("Last-Modified"), body: body,
 		})
@@ -83,9 +88,9 @@ func (c *Client) get(ctx context.Context, r Request) ([]byte, error) {
 		return nil
 	})
 	if _, err := c.http.Do(req); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return body, nil
+	return body, fresh, nil
 }
 
 func setIf(h http.Header, key, value string) {
