@@ -28,6 +28,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -61,6 +62,11 @@ type Job struct {
 	Ref  string `json:"ref,omitempty"`  // branch, for Branch and MergeGroup
 	Base string `json:"base,omitempty"` // base branch, for MergeGroup
 	SHA  string `json:"sha,omitempty"`  // commit, for MergeGroup and Commit
+
+	// Delivery is GitHub's id of the newest delivery about it, to find it again, and
+	// Received when that came in. Both are empty for what no delivery asked for.
+	Delivery string    `json:"delivery,omitempty"`
+	Received time.Time `json:"received,omitzero"`
 
 	// Comment is the id of a new comment on the pull request; 0 for other events.
 	// All of them reach the run, in Attempt.Comments, however events coalesce.
@@ -134,6 +140,9 @@ type Queue struct {
 	sweeper  sync.WaitGroup
 	quiet    context.CancelFunc // ends the beats, after the last job; nil before Start
 	beats    sync.WaitGroup
+
+	started atomic.Bool
+	running atomic.Int64 // runs of this process
 }
 
 // New prepares the queue in the database of s, where it makes River's tables. No
@@ -304,6 +313,7 @@ func (q *Queue) Start(ctx context.Context) error {
 	if q.engine.shared {
 		q.beats.Go(func() { q.beatUntilStopped(beating) })
 	}
+	q.started.Store(true)
 	return nil
 }
 

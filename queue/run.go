@@ -179,6 +179,8 @@ func (q *Queue) whyNot(ctx context.Context, t tx, key string) error {
 
 // call works, and turns a panic into an error.
 func (q *Queue) call(ctx context.Context, r run) (err error) {
+	q.running.Add(1)
+	defer q.running.Add(-1)
 	defer func() {
 		if value := recover(); value != nil {
 			q.log.Error().Str("job", r.key).Str("panic", fmt.Sprint(value)).Bytes("stack", debug.Stack()).Msg("job panicked")

@@ -34,6 +34,7 @@ var suite = map[string]func(t *testing.T, fresh func(testing.TB) string){
 	"Settled":                       testSettled,
 	"Never beside each other":       testNeverBesideEachOther,
 	"Run that outlives its time":    testRunThatOutlivesItsTime,
+	"Check":                         testCheck,
 }
 
 func TestSQLite(t *testing.T) {

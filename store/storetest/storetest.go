@@ -40,6 +40,7 @@ func Run(t *testing.T, fresh func(t testing.TB) string) {
 		"what waits":                             testWaiting,
 		"what was said last":                     testRecentStatements,
 		"sessions":                               testSessions,
+		"counts":                                 testCounts,
 		"concurrent use":                         testConcurrent,
 		"odd text":                               testOddText,
 		"check runs are forgotten":               testForgetCheck,
