@@ -41,6 +41,8 @@
 //   - store and queue keep sign-offs, facts and jobs, so that nothing is lost, in
 //     SQLite or PostgreSQL. store/storetest is the suite that both pass, with a
 //     throw-away PostgreSQL from store/storetest/pgtest.
+//   - stage marks the parts of a job; metrics counts them, and what else operators
+//     ask about, and tracing sends them to a collector.
 //   - server answers webhooks, runs jobs and writes the check run and the one
 //     comment. server/pages is what people see in a browser, server/pages/browsertest
 //     looks at it in one.

@@ -39,6 +39,8 @@ type Config struct {
 	Advisories Advisories `toml:"advisories"`
 	Cache      Cache      `toml:"cache"`
 	Log        Log        `toml:"log"`
+	Metrics    Metrics    `toml:"metrics"`
+	Tracing    Tracing    `toml:"tracing"`
 
 	// Notes are sentences to log at start: variables that replaced settings of the
 	// file, and variables that look like settings but are none.
@@ -71,6 +73,10 @@ type GitHub struct {
 	// WebURL is the base of GitHub's pages. Default: the one that belongs to APIURL.
 	// Example: "https://github.example.invalid".
 	WebURL string `toml:"web-url"`
+	// CAFile is the path of certificates in PEM that vouch for GitHub Enterprise
+	// Server, beside those that the system trusts. Default: none.
+	// Example: "/etc/lockkeeper/ca.pem".
+	CAFile string `toml:"ca-file"`
 	// Repositories says which repositories are read beside those in which the App is
 	// installed, to compare packages with their sources and for dependencies on git:
 	// "public", all public ones on this GitHub, or "none". Default: "public".
@@ -197,6 +203,28 @@ type Log struct {
 	Format string `toml:"format"`
 }
 
+// Metrics are served to operators, apart from webhooks and pages: keep the address
+// private.
+type Metrics struct {
+	// Listen is the address to serve Prometheus' metrics on, at /metrics, "host:port".
+	// Default: none, and no metrics. Example: "127.0.0.1:9090".
+	Listen string `toml:"listen"`
+	// Profiles also serves Go's profiles there, at /debug/pprof/. They show what is in
+	// memory, and making them costs time. Default: false. Example: true.
+	Profiles bool `toml:"profiles"`
+}
+
+// Tracing sends what jobs do, and how long it takes, to a collector. Traces name
+// repositories and packages.
+type Tracing struct {
+	// Endpoint is the base URL of a collector that speaks OTLP over HTTP. Headers and
+	// certificates are set by the variables OTEL_EXPORTER_OTLP_* of OpenTelemetry.
+	// Default: none, and no traces. Example: "http://127.0.0.1:4318".
+	Endpoint string `toml:"endpoint"`
+	// Percent of the jobs are traced. Default: 100. Example: 5.
+	Percent int64 `toml:"percent"`
+}
+
 // Default is the configuration of an empty file.
 func Default() *Config {
 	return &Config{
@@ -205,6 +233,8 @@ func Default() *Config {
 		Store:  Store{Path: "lockkeeper.db"},
 		Cache:  Cache{Dir: "cache"},
 		Log:    Log{Level: "info", Format: "json"},
+
+		Tracing: Tracing{Percent: 100},
 	}
 }
 

@@ -61,6 +61,7 @@ client-id = "Iv1.a"
 client-secret-file = "hook"
 api-url = "https://github.example.invalid/api/v3"
 web-url = "https://github.example.invalid"
+ca-file = "ca.pem"
 repositories = "none"
 app-id = 7
 private-key = "KEY"
@@ -83,11 +84,17 @@ dir = "c"
 [log]
 level = "debug"
 format = "console"
+[metrics]
+listen = "127.0.0.1:2"
+profiles = true
+[tracing]
+endpoint = "http://127.0.0.1:3"
+percent = 5
 `)
 	want := &Config{
 		Server: Server{"127.0.0.1:1", "ops@example.invalid", "https://lockkeeper.example.invalid"},
 		GitHub: GitHub{
-			Repositories: "none", APIURL: "https://github.example.invalid/api/v3", WebURL: "https://github.example.invalid", AppID: 7,
+			Repositories: "none", CAFile: "ca.pem", APIURL: "https://github.example.invalid/api/v3", WebURL: "https://github.example.invalid", AppID: 7,
 			PrivateKey: NewSecret("KEY"), WebhookSecret: NewSecret(hidden), WebhookSecretFile: "hook",
 			ClientID: "Iv1.a", ClientSecret: NewSecret(hidden), ClientSecretFile: "hook",
 		},
@@ -97,6 +104,8 @@ format = "console"
 		Advisories: Advisories{"d", "https://6.example.invalid"},
 		Cache:      Cache{"c"},
 		Log:        Log{"debug", "console"},
+		Metrics:    Metrics{"127.0.0.1:2", true},
+		Tracing:    Tracing{"http://127.0.0.1:3", 5},
 	}
 	if diff := cmp.Diff(want, got, reveal); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -109,6 +118,9 @@ func TestEverySettingHasItsVariable(t *testing.T) {
 		value := "text"
 		if s.value.Kind() == reflect.Int64 {
 			value = "41"
+		}
+		if s.value.Kind() == reflect.Bool {
+			value = "true"
 		}
 		// A file is read, so it must be there.
 		c, err := Load("", []string{name + "=" + value}, files("text", "content"))
@@ -287,6 +299,12 @@ func TestValidate(t *testing.T) {
 		"address alone":       {func(c *Config) { c.Server.PublicURL = "https://x.example.invalid" }, "set client-id in [github] and client-secret or"},
 		"no public address":   {func(c *Config) { pagesOf("")(c) }, "set public-url in [server] too"},
 		"no client secret":    {func(c *Config) { c.GitHub.ClientID = "Iv1.a" }, "client-secret-file in [github]"},
+		"metrics":             {func(c *Config) { c.Metrics = Metrics{"127.0.0.1:9090", true} }, ""},
+		"metrics no port":     {func(c *Config) { c.Metrics.Listen = "localhost" }, "listen in [metrics]"},
+		"profiles alone":      {func(c *Config) { c.Metrics.Profiles = true }, "set listen in [metrics] too"},
+		"traces":              {func(c *Config) { c.Tracing.Endpoint = "http://collector:4318" }, ""},
+		"traces with key":     {func(c *Config) { c.Tracing.Endpoint = "https://" + hidden + "@collector:4318" }, "endpoint in [tracing]"},
+		"no traces at all":    {func(c *Config) { c.Tracing.Percent = 0 }, "percent in [tracing]"},
 	} {
 		c := valid(t)
 		test.change(c)

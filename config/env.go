@@ -96,6 +96,12 @@ func (s setting) assign(value string) error {
 			return fmt.Errorf("%s in [%s] must be a whole number", s.key, s.section)
 		}
 		s.value.SetInt(n)
+	case reflect.Bool:
+		b, err := strconv.ParseBool(value)
+		if err != nil {
+			return fmt.Errorf("%s in [%s] must be true or false", s.key, s.section)
+		}
+		s.value.SetBool(b)
 	default:
 		return fmt.Errorf("%s in [%s] cannot be set by a variable", s.key, s.section)
 	}

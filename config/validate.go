@@ -26,6 +26,7 @@ func (c *Config) Validate() error {
 		c.Advisories.validate(),
 		notEmpty("cache", "dir", c.Cache.Dir),
 		c.Log.validate(),
+		c.Metrics.validate(c.Server.Listen), c.Tracing.validate(),
 	)
 }
 
@@ -135,6 +136,38 @@ func (l Log) validate() error {
 		oneOf("log", "level", l.Level, "trace", "debug", "info", "warn", "error"),
 		oneOf("log", "format", l.Format, "json", "console"),
 	)
+}
+
+func (m Metrics) validate(public string) error {
+	if m.Listen == "" {
+		if m.Profiles {
+			return errors.New("profiles in [metrics] are on, but nothing serves them; set listen in [metrics] too")
+		}
+		return nil
+	}
+	if _, port, err := net.SplitHostPort(m.Listen); err != nil || port == "" {
+		return fmt.Errorf(`listen in [metrics] is %q; write an address such as "127.0.0.1:9090"`, m.Listen)
+	}
+	if m.Listen == public {
+		return errors.New("listen in [metrics] is that of [server], which everybody reaches; choose another port")
+	}
+	return nil
+}
+
+// validate of an endpoint is not as strict as for others: a collector beside the
+// server is mostly reached in the clear, and no secret of ours goes there.
+func (t Tracing) validate() error {
+	if t.Percent < 1 || t.Percent > 100 {
+		return fmt.Errorf("percent in [tracing] is %d; write a number from 1 to 100, or leave endpoint out for no traces", t.Percent)
+	}
+	if t.Endpoint == "" {
+		return nil
+	}
+	u, err := url.Parse(t.Endpoint)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New(`endpoint in [tracing] is no address; write it in the form "http://host:4318", without user or query`)
+	}
+	return nil
 }
 
 func notEmpty(section, key, value string) error {

@@ -18,6 +18,7 @@ func (s *Server) refreshAdvisories(ctx context.Context) {
 	for {
 		if list, err := s.cfg.LoadAdvisories(ctx); err == nil {
 			s.cfg.Advisories.Set(list)
+			s.cfg.Metrics.Advisories(list.Len(), s.cfg.Now())
 			zerolog.Ctx(ctx).Info().Int("records", list.Len()).Msg("advisories read")
 		} else if ctx.Err() == nil {
 			zerolog.Ctx(ctx).Error().Err(err).Msg("advisories could not be read; the last good copy is used")

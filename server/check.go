@@ -178,6 +178,7 @@ func (w *worker) publish(ctx context.Context, s subject, check int64, before sto
 	if err := w.comment(ctx, s, &record, r); err != nil {
 		return false, err
 	}
+	w.count(shown, r)
 	record.At = w.cfg.Now()
 	if record.Result, err = json.Marshal(found.shownFrom(record.At)); err != nil {
 		return false, fmt.Errorf("encode the scan: %w", err)

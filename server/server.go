@@ -12,15 +12,19 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/lockkeeper/lockkeeper/github"
+	"github.com/lockkeeper/lockkeeper/metrics"
 	"github.com/lockkeeper/lockkeeper/queue"
 	"github.com/lockkeeper/lockkeeper/registry/advisory"
 	"github.com/lockkeeper/lockkeeper/scan"
+	"github.com/lockkeeper/lockkeeper/stage"
 	"github.com/lockkeeper/lockkeeper/store"
 )
 
@@ -45,6 +49,10 @@ type Config struct {
 	Pages *PagesConfig
 	// Workers is how many jobs are done at once; 0 means 8.
 	Workers int
+	// Metrics count what happens; nil means that nobody wants to know.
+	Metrics *metrics.Metrics
+	// Tracer follows each job; nil means that nobody wants to know.
+	Tracer stage.Observer
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -57,6 +65,9 @@ type Server struct {
 
 	background sync.WaitGroup // looks at owners, refreshes of advisories
 	rest       func()         // ends them
+
+	// What GitHub said of the App's key: accepted once, refused the last time.
+	accepted, refused atomic.Bool
 }
 
 // New prepares a server; Start begins to work.
@@ -70,6 +81,9 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Metrics == nil {
+		cfg.Metrics = metrics.New("")
+	}
 	s := &Server{cfg: cfg}
 	var err error
 	s.queue, err = queue.New(cfg.Log.WithContext(ctx), cfg.Store, s.work, queue.Config{MaxWorkers: cfg.Workers})
@@ -81,6 +95,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 			return nil, err
 		}
 	}
+	cfg.Metrics.Watch(s.state)
 	return s, nil
 }
 
@@ -91,6 +106,7 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	background, rest := context.WithCancel(s.cfg.Log.WithContext(ctx))
 	s.rest = rest
+	s.background.Go(func() { s.verifyApp(background) })
 	s.background.Go(func() { s.lookAtOwners(background) })
 	if s.cfg.LoadAdvisories != nil && s.cfg.Advisories != nil {
 		s.background.Go(func() { s.refreshAdvisories(background) })
@@ -117,16 +133,9 @@ func (s *Server) Idle(ctx context.Context) (bool, error) {
 // browsers everywhere else, if there are pages.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/webhook", s.webhooks())
+	mux.Handle("/webhook", s.counted(s.webhooks()))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if err := s.cfg.Store.Check(r.Context()); err != nil {
-			zerolog.Ctx(r.Context()).Error().Err(err).Msg("the database does not answer")
-			http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprintln(w, "ready")
-	})
+	mux.HandleFunc("GET /readyz", s.serveReady)
 	if s.pages != nil {
 		mux.Handle("/", s.pages)
 	}
@@ -137,8 +146,21 @@ func (s *Server) Handler() http.Handler {
 
 // work does one job.
 func (s *Server) work(ctx context.Context, job queue.Job, attempt queue.Attempt) error {
-	log := s.cfg.Log.With().Str("repository", job.Owner+"/"+job.Repo).Str("kind", string(job.Kind)).Int("pull", job.Pull).Int64("generation", attempt.Generation).Logger()
-	ctx = log.WithContext(ctx)
+	log := jobLog(s.cfg.Log, job, attempt)
+	ctx = stage.With(log.WithContext(ctx), s.observer())
+	ctx, end := stage.Begin(ctx, stage.Job, "kind", string(job.Kind), "scan", scanID(job, attempt), "delivery", job.Delivery)
+	log.Debug().Msg("job begins")
+	began := time.Now()
+	runErr := s.do(ctx, job, attempt)
+	err := outcome(ctx, runErr, attempt)
+	end(runErr)
+	s.jobEnded(job, runErr, err)
+	log.Info().Dur("took", time.Since(began)).Bool("done", err == nil).Msg("job ended")
+	return err
+}
+
+// do does it once.
+func (s *Server) do(ctx context.Context, job queue.Job, attempt queue.Attempt) error {
 	client, err := s.cfg.App.Installation(job.Installation)
 	if err != nil {
 		return err
@@ -157,10 +179,35 @@ func (s *Server) work(ctx context.Context, job queue.Job, attempt queue.Attempt)
 	case queue.Commit:
 		err = w.commit(ctx, job.SHA)
 	default:
-		log.Error().Msg("dropped a job of an unknown kind")
+		zerolog.Ctx(ctx).Error().Msg("dropped a job of an unknown kind")
 		return nil
 	}
-	return outcome(ctx, w.settle(ctx, err), attempt)
+	return w.settle(ctx, err)
+}
+
+// jobLog tells of one run of a job: scan is the same in every line about it, and
+// delivery is GitHub's id of what asked for it.
+func jobLog(log zerolog.Logger, job queue.Job, attempt queue.Attempt) zerolog.Logger {
+	with := log.With().Str("scan", scanID(job, attempt)).Str("kind", string(job.Kind)).Str("repository", job.Owner+"/"+job.Repo)
+	if job.Pull != 0 {
+		with = with.Int("pull", job.Pull)
+	}
+	if job.Delivery != "" {
+		with = with.Str("delivery", job.Delivery)
+	}
+	return with.Logger()
+}
+
+// scanID names one run, the same way in logs, traces and the queue's table.
+func scanID(job queue.Job, attempt queue.Attempt) string {
+	about := job.SHA
+	switch job.Kind {
+	case queue.Pull:
+		about = strconv.Itoa(job.Pull)
+	case queue.Branch:
+		about = job.Ref
+	}
+	return fmt.Sprintf("%s:%d:%s/%d", job.Kind, job.RepoID, about, attempt.Generation)
 }
 
 // patient is how often something that GitHub does not know is asked for again:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	gh "github.com/google/go-github/v82/github"
 	"github.com/palantir/go-githubapp/githubapp"
@@ -86,10 +87,11 @@ func (d deliveries) Handle(ctx context.Context, event, delivery string, payload 
 		return fmt.Errorf("keep the comment of delivery %s: %w", delivery, err)
 	}
 	for _, job := range jobsOf(parsed) {
+		job.Delivery, job.Received = delivery, time.Now()
 		if err := d.s.queue.Put(ctx, job); err != nil {
 			return fmt.Errorf("keep the job of delivery %s: %w", delivery, err)
 		}
-		zerolog.Ctx(ctx).Debug().Str("kind", string(job.Kind)).Int("pull", job.Pull).Msg("kept a job")
+		zerolog.Ctx(ctx).Info().Str("delivery", delivery).Str("kind", string(job.Kind)).Str("repository", job.Owner+"/"+job.Repo).Int("pull", job.Pull).Msg("kept a job")
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/queue"
 	"github.com/lockkeeper/lockkeeper/report"
 	"github.com/lockkeeper/lockkeeper/scan"
+	"github.com/lockkeeper/lockkeeper/stage"
 	"github.com/lockkeeper/lockkeeper/store"
 )
 
@@ -131,7 +132,9 @@ func (w *worker) judge(ctx context.Context, s subject) error {
 	case err != nil:
 		return err
 	}
-	written, err := w.publish(ctx, s, check, before, v)
+	writing, end := stage.Begin(ctx, stage.Write)
+	written, err := w.publish(writing, s, check, before, v)
+	end(err)
 	if err != nil {
 		return err
 	}
@@ -168,19 +171,10 @@ func (v *verdict) again(at time.Time) {
 
 // line reads, scans and decides, and writes nothing to GitHub.
 func (w *worker) line(ctx context.Context, s subject, before store.Scan) (*verdict, error) {
-	sides, err := w.sides(ctx, s.baseRef, s.head)
+	sides, rules, err := w.read(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	rules, err := scan.ReadRules(ctx, sides.tip, sides.head)
-	if err != nil {
-		return nil, err
-	}
-	organisation, err := w.organisation(ctx)
-	if err != nil {
-		return nil, err
-	}
-	rules = rules.Under(organisation)
 	scanner := *w.cfg.Scanner
 	if !w.cfg.NoForeign {
 		scanner.Repositories = w.client.Public()
@@ -190,9 +184,11 @@ func (w *worker) line(ctx context.Context, s subject, before store.Scan) (*verdi
 		// shown it.
 		scanner.Others = scan.ForEverybody(scanner.Others)
 	}
-	result, err := scanner.Run(ctx, scan.Input{
+	scanning, end := stage.Begin(ctx, stage.Scan)
+	result, err := scanner.Run(scanning, scan.Input{
 		Base: sides.base, Head: sides.head, BaseName: sides.mergeBase, HeadName: s.head, Policy: rules.Policy,
 	})
+	end(err)
 	if err != nil {
 		return nil, err
 	}
@@ -201,12 +197,33 @@ func (w *worker) line(ctx context.Context, s subject, before store.Scan) (*verdi
 		v.report.Pull = &report.Pull{Repository: w.repo.String(), Number: p.Number, Title: p.Title, Author: p.Author.Login, AuthorID: p.Author.ID, URL: p.URL}
 	}
 	in := rules.Input(result, w.cfg.Now())
+	deciding, end := stage.Begin(ctx, stage.Decide)
 	if s.pull != nil {
-		err = w.decide(ctx, v, in, s, before)
+		err = w.decide(deciding, v, in, s, before)
 	} else {
-		err = w.decideGroup(ctx, v, in, s)
+		err = w.decideGroup(deciding, v, in, s)
 	}
+	end(err)
 	return v, err
+}
+
+// read brings both sides of a change, and the rules that it is judged by.
+func (w *worker) read(ctx context.Context, s subject) (_ *sides, rules scan.Rules, err error) {
+	ctx, end := stage.Begin(ctx, stage.Read)
+	defer func() { end(err) }()
+	sides, err := w.sides(ctx, s.baseRef, s.head)
+	if err != nil {
+		return nil, rules, err
+	}
+	rules, err = scan.ReadRules(ctx, sides.tip, sides.head)
+	if err != nil {
+		return nil, rules, err
+	}
+	organisation, err := w.organisation(ctx)
+	if err != nil {
+		return nil, rules, err
+	}
+	return sides, rules.Under(organisation), nil
 }
 
 // sides are the revisions of one change.

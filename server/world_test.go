@@ -21,6 +21,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/github"
 	"github.com/lockkeeper/lockkeeper/github/githubtest"
 	"github.com/lockkeeper/lockkeeper/github/githubtest/contract"
+	"github.com/lockkeeper/lockkeeper/metrics"
 	"github.com/lockkeeper/lockkeeper/registry"
 	"github.com/lockkeeper/lockkeeper/registry/cratesio"
 	"github.com/lockkeeper/lockkeeper/registry/fetch"
@@ -97,6 +98,8 @@ type world struct {
 	store    *store.Store
 	hook     string // the server's address
 	log      *lockedBuffer
+	metrics  *metrics.Metrics
+	app      *github.App
 	branches int // opened so far: topic-1, topic-2, ...
 	// onRequest is called before GitHub answers a request.
 	onRequest atomic.Pointer[func(*http.Request)]
@@ -178,7 +181,7 @@ func (l *lockedBuffer) String() string {
 
 // newWorld starts everything. The repository's main branch locks quiet 1.0.0 and
 // has the given policy; an empty one leaves .lockkeeper out.
-func newWorld(t *testing.T, policy string) *world {
+func newWorld(t *testing.T, policy string, before ...func(*world)) *world {
 	t.Helper()
 	w := &world{t: t, registry: registrytest.New(), log: &lockedBuffer{}, clock: &clock{}, ids: map[string]int64{}, drain: 20 * time.Second}
 	must(t, w.registry.LoadText([]byte(crates)))
@@ -195,6 +198,9 @@ func newWorld(t *testing.T, policy string) *world {
 	}))
 	t.Cleanup(func() { w.github.Close(); front.Close() })
 	w.github.SetURL(front.URL)
+	for _, do := range before {
+		do(w)
+	}
 	w.start()
 	for _, login := range []string{"owner", "author", "helper", "reviewer", "second", "outsider"} {
 		w.ids[login] = w.github.AddUser(login).ID
@@ -222,21 +228,26 @@ func (w *world) start() {
 	var err error
 	w.store, err = store.Open(t.Context(), filepath.Join(w.dir, "lockkeeper.db"))
 	must(t, err)
+	w.metrics = metrics.New("test")
 	wire := contract.New(http.DefaultTransport, func(err error) { t.Error(err) })
-	app, err := github.New(github.Config{
+	w.app, err = github.New(github.Config{
 		BaseURL: w.github.APIURL(), WebURL: w.github.URL(), AppID: w.github.AppID(), PrivateKey: w.github.PrivateKeyPEM(),
-		Transport: wire, Backoff: time.Millisecond,
+		Transport: wire, Backoff: time.Millisecond, Observer: w.metrics,
 	})
 	must(t, err)
 	client, err := cratesio.New(cratesio.Config{
-		Index: w.registry.Index(), Static: w.registry.Static(), API: w.registry.API(), Budget: unlimited{},
-		Fetch: fetch.Config{Version: "test", Contact: "test@example.invalid", CacheDir: filepath.Join(w.dir, "cache"), Retries: -1, Remember: -1},
+		Index: w.registry.Index(), Static: w.registry.Static(), API: w.registry.API(), Budget: w.metrics.Budget(metrics.CratesIO, unlimited{}),
+		Fetch: fetch.Config{
+			Transport: w.metrics.Transport(metrics.CratesIO, http.DefaultTransport), Looked: w.metrics.CacheLooked,
+			Version: "test", Contact: "test@example.invalid", CacheDir: filepath.Join(w.dir, "cache"), Retries: -1, Remember: -1,
+		},
 	})
 	must(t, err)
-	w.scanner = &scan.Scanner{Registries: map[lockkeeper.Ecosystem]registry.Client{lockkeeper.Cargo: client}, Facts: w.store, Owners: w.store}
+	w.scanner = &scan.Scanner{Registries: map[lockkeeper.Ecosystem]registry.Client{lockkeeper.Cargo: client}, Facts: w.metrics.Facts(w.store), Owners: w.store}
 	w.server, err = server.New(context.Background(), server.Config{
-		Now: w.clock.Now, WebhookSecret: secret, App: app, Store: w.store, Log: zerolog.New(w.log).Level(zerolog.TraceLevel),
+		Now: w.clock.Now, WebhookSecret: secret, App: w.app, Store: w.store, Log: zerolog.New(w.log).Level(zerolog.TraceLevel),
 		Scanner: w.scanner,
+		Metrics: w.metrics,
 	})
 	must(t, err)
 	must(t, w.server.Start(context.Background()))

@@ -191,7 +191,7 @@ func (d *checkup) registries(cfg *config.Config) {
 	if fresh.Server.Contact == "" {
 		fresh.Server.Contact = home
 	}
-	scanner, err := newScanner(&fresh, nil)
+	scanner, err := newScanner(&fresh, nil, nil)
 	if err != nil {
 		d.bad("registries", err, "mend the configuration")
 		return

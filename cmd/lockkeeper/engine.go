@@ -54,14 +54,14 @@ func (f engineFlags) scanner(p *process) (*scan.Scanner, error) {
 	if err := cfg.ValidateRegistries(); err != nil {
 		return nil, err
 	}
-	s, err := newScanner(cfg, nil)
+	s, err := newScanner(cfg, nil, nil)
 	if err != nil {
 		return nil, err
 	}
 	if cfg.Cache.Dir != "" {
 		s.Facts = dirFacts(filepath.Join(cfg.Cache.Dir, "facts"))
 	}
-	source, err := advisories(cfg)
+	source, err := advisories(cfg, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -76,8 +76,12 @@ func (f engineFlags) scanner(p *process) (*scan.Scanner, error) {
 	if f.GitHub == "never" || f.GitHub != "always" && token == "" {
 		return s, nil
 	}
+	transport, err := toGitHub(cfg)
+	if err != nil {
+		return nil, err
+	}
 	s.Repositories, err = github.NewPublic(github.Config{
-		BaseURL: cfg.GitHub.APIURL, WebURL: cfg.GitHub.WebURL, UserAgent: "lockkeeper/" + versionText(),
+		Transport: transport, BaseURL: cfg.GitHub.APIURL, WebURL: cfg.GitHub.WebURL, UserAgent: "lockkeeper/" + versionText(),
 	}, token)
 	return s, err
 }
@@ -132,8 +136,9 @@ func userCache(p *process) string {
 }
 
 // plumbing is how requests are made whose answers are kept in a cache of that name.
-func plumbing(cfg *config.Config, cache string) fetch.Config {
+func plumbing(cfg *config.Config, cache string, o *operations) fetch.Config {
 	c := fetch.Config{Version: versionText(), Contact: cfg.Server.Contact}
+	o.watch(&c, cache)
 	if cfg.Cache.Dir != "" {
 		c.CacheDir = filepath.Join(cfg.Cache.Dir, cache)
 	}
@@ -142,14 +147,14 @@ func plumbing(cfg *config.Config, cache string) fetch.Config {
 
 // advisories are where records about malicious packages come from, nil if from
 // nowhere.
-func advisories(cfg *config.Config) (*mirror.Source, error) {
+func advisories(cfg *config.Config, o *operations) (*mirror.Source, error) {
 	a := &mirror.Source{Dir: cfg.Advisories.Dir}
 	if cfg.Advisories.Source != "" {
 		var err error
 		if a.Mirror, err = fetch.Base(cfg.Advisories.Source); err != nil {
 			return nil, err
 		}
-		if a.Fetch, err = fetch.New(plumbing(cfg, "advisories"), a.Mirror); err != nil {
+		if a.Fetch, err = fetch.New(plumbing(cfg, "advisories", o), a.Mirror); err != nil {
 			return nil, err
 		}
 	}
@@ -160,10 +165,11 @@ func advisories(cfg *config.Config) (*mirror.Source, error) {
 }
 
 // newScanner wires the registries' clients into a scanner. budget is waited for
-// before each request to the API of crates.io; nil counts those of this process.
-func newScanner(cfg *config.Config, budget fetch.Budget) (*scan.Scanner, error) {
+// before each request to the API of crates.io; nil counts those of this process. o
+// may be nil.
+func newScanner(cfg *config.Config, budget fetch.Budget, o *operations) (*scan.Scanner, error) {
 	crates, err := cratesio.New(cratesio.Config{
-		Index: cfg.CratesIO.Index, Static: cfg.CratesIO.Static, API: cfg.CratesIO.API, Budget: budget, Fetch: plumbing(cfg, "cratesio"),
+		Index: cfg.CratesIO.Index, Static: cfg.CratesIO.Static, API: cfg.CratesIO.API, Budget: budget, Fetch: plumbing(cfg, "cratesio", o),
 	})
 	if err != nil {
 		return nil, err
@@ -172,7 +178,7 @@ func newScanner(cfg *config.Config, budget fetch.Budget) (*scan.Scanner, error) 
 	if err != nil {
 		return nil, err
 	}
-	python, err := pypi.New(pypi.Config{PyPI: cfg.PyPI.PyPI, Files: cfg.PyPI.Files, Verifier: verifier, Fetch: plumbing(cfg, "pypi")})
+	python, err := pypi.New(pypi.Config{PyPI: cfg.PyPI.PyPI, Files: cfg.PyPI.Files, Verifier: verifier, Fetch: plumbing(cfg, "pypi", o)})
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +186,7 @@ func newScanner(cfg *config.Config, budget fetch.Budget) (*scan.Scanner, error) 
 		Registries: map[lockkeeper.Ecosystem]registry.Client{lockkeeper.Cargo: crates, lockkeeper.PyPI: python},
 		Trust:      verifier.Root().Hex(),
 	}
-	return s, addRegistries(s, cfg, verifier)
+	return s, addRegistries(s, cfg, verifier, o)
 }
 
 // newVerifier trusts what the file at path says, or the built-in root.

@@ -19,12 +19,12 @@ import (
 
 // addRegistries gives the scanner the registries of [[registry]]. A mirror that has
 // an index is asked in place of the public registry.
-func addRegistries(s *scan.Scanner, cfg *config.Config, verifier pypi.Verifier) error {
+func addRegistries(s *scan.Scanner, cfg *config.Config, verifier pypi.Verifier, o *operations) error {
 	for _, r := range cfg.Registries {
 		other := scan.Registry{Name: r.Name, Ecosystem: r.Ecosystem, Sources: r.Sources, Mirror: r.Mirrors != "", Open: r.Public}
 		if r.Index != "" {
 			var err error
-			if other.Client, err = registryClient(cfg, r, verifier); err != nil {
+			if other.Client, err = registryClient(cfg, r, verifier, o); err != nil {
 				return fmt.Errorf("[[registry]] %s: %w", r.Name, err)
 			}
 		}
@@ -36,9 +36,10 @@ func addRegistries(s *scan.Scanner, cfg *config.Config, verifier pypi.Verifier) 
 	return nil
 }
 
-func registryClient(cfg *config.Config, r config.Registry, verifier pypi.Verifier) (registry.Client, error) {
+func registryClient(cfg *config.Config, r config.Registry, verifier pypi.Verifier, o *operations) (registry.Client, error) {
 	// A cache of its own: what one registry answers is not another's.
-	through := plumbing(cfg, "registry-"+r.Name)
+	cache := "registry-" + r.Name
+	through := plumbing(cfg, cache, nil)
 	if len(r.CA) > 0 {
 		transport, err := trusting(r.CA)
 		if err != nil {
@@ -46,6 +47,7 @@ func registryClient(cfg *config.Config, r config.Registry, verifier pypi.Verifie
 		}
 		through.Transport = transport
 	}
+	o.watch(&through, cache)
 	set := authorization(r)
 	if r.Ecosystem == lockkeeper.Cargo {
 		return cratesio.NewAlternate(cratesio.Alternate{

@@ -66,7 +66,7 @@ func TestMirrorWithItsOwnCertificate(t *testing.T) {
 			if path == "without" {
 				cfg.Registries[0].CA = nil
 			}
-			s, err := newScanner(cfg, nil)
+			s, err := newScanner(cfg, nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

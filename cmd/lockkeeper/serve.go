@@ -13,6 +13,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/config"
 	"github.com/lockkeeper/lockkeeper/github"
+	"github.com/lockkeeper/lockkeeper/metrics"
 	"github.com/lockkeeper/lockkeeper/registry/advisory"
 	"github.com/lockkeeper/lockkeeper/registry/cratesio"
 	"github.com/lockkeeper/lockkeeper/server"
@@ -33,7 +34,7 @@ Example: lockkeeper serve --config /etc/lockkeeper.toml`
 // stopWithin bounds a graceful stop, the last requests and jobs included.
 const stopWithin = 30 * time.Second
 
-func (c *serveCmd) Run(p *process) error {
+func (c *serveCmd) Run(p *process) (err error) {
 	cfg, err := p.configuration(c.Config)
 	if err != nil {
 		return err
@@ -54,8 +55,16 @@ func (c *serveCmd) Run(p *process) error {
 		return err
 	}
 	defer db.Close()
-	s, err := newServer(ctx, cfg, db, log)
+	ops, err := newOperations(ctx, cfg)
 	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ops.stop(ctx)) }()
+	s, err := newServer(ctx, cfg, db, log, ops)
+	if err != nil {
+		return err
+	}
+	if err := ops.listen(log); err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp", cfg.Server.Listen)
@@ -71,8 +80,13 @@ func (c *serveCmd) Run(p *process) error {
 }
 
 // newServer wires the configured parts together.
-func newServer(ctx context.Context, cfg *config.Config, db *store.Store, log zerolog.Logger) (*server.Server, error) {
+func newServer(ctx context.Context, cfg *config.Config, db *store.Store, log zerolog.Logger, ops *operations) (*server.Server, error) {
+	transport, err := toGitHub(cfg)
+	if err != nil {
+		return nil, err
+	}
 	app, err := github.New(github.Config{
+		Transport: ops.traced(transport), Observer: ops.metrics,
 		BaseURL: cfg.GitHub.APIURL, WebURL: cfg.GitHub.WebURL, AppID: cfg.GitHub.AppID,
 		PrivateKey: []byte(cfg.GitHub.PrivateKey.Reveal()), UserAgent: "lockkeeper/" + versionText(),
 	})
@@ -80,19 +94,24 @@ func newServer(ctx context.Context, cfg *config.Config, db *store.Store, log zer
 		return nil, err
 	}
 	// Counted in the database, so that all replicas together keep to it.
-	scanner, err := newScanner(cfg, db.Budget("crates.io api "+cfg.CratesIO.API, cratesio.Pace))
+	budget := ops.metrics.Budget(metrics.CratesIO, db.Budget("crates.io api "+cfg.CratesIO.API, cratesio.Pace))
+	scanner, err := newScanner(cfg, budget, ops)
 	if err != nil {
 		return nil, err
 	}
-	scanner.Facts, scanner.Owners = db, db
+	scanner.Facts, scanner.Owners = ops.metrics.Facts(db), db
 	c := server.Config{
 		WebhookSecret: cfg.GitHub.WebhookSecret.Reveal(), App: app, Store: db, Scanner: scanner, Log: log,
 		NoForeign: cfg.GitHub.Repositories == "none",
+		Metrics:   ops.metrics,
 	}
 	if cfg.Pages() {
 		c.Pages = &server.PagesConfig{PublicURL: cfg.Server.PublicURL, ClientID: cfg.GitHub.ClientID, ClientSecret: cfg.GitHub.ClientSecret.Reveal()}
 	}
-	source, err := advisories(cfg)
+	if ops.tracer != nil {
+		c.Tracer = ops.tracer
+	}
+	source, err := advisories(cfg, ops)
 	if err != nil {
 		return nil, err
 	}
