@@ -63,6 +63,8 @@ type Server struct {
 	queue *queue.Queue
 	pages http.Handler // nil: there are none
 
+	bodies bodies
+
 	background sync.WaitGroup // looks at owners, refreshes of advisories
 	rest       func()         // ends them
 

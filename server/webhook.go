@@ -43,7 +43,9 @@ func (s *Server) webhooks() http.Handler {
 			http.Error(w, "the delivery is too large", http.StatusRequestEntityTooLarge)
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxDelivery)
+		body := s.bodies.hold(http.MaxBytesReader(w, r.Body, maxDelivery))
+		defer body.release()
+		r.Body = body
 		dispatcher.ServeHTTP(w, r)
 	})
 }
@@ -59,10 +61,16 @@ func (committed) Schedule(ctx context.Context, d githubapp.Dispatch) error { ret
 func refuse(w http.ResponseWriter, r *http.Request, err error) {
 	var invalid githubapp.ValidationError
 	var tooLarge *http.MaxBytesError
+	if errors.As(err, &invalid) {
+		err = errors.Join(err, invalid.Cause) // which does not unwrap
+	}
 	switch {
+	case errors.Is(err, errBusy):
+		zerolog.Ctx(r.Context()).Warn().Msg("refused a delivery: too much is being received at once")
+		http.Error(w, "too much is being received at once; deliver it again", http.StatusServiceUnavailable)
 	case errors.As(err, &tooLarge):
 		http.Error(w, "the delivery is too large", http.StatusRequestEntityTooLarge)
-	case errors.As(err, &invalid):
+	case invalid.Cause != nil:
 		zerolog.Ctx(r.Context()).Warn().Err(invalid.Cause).Msg("refused a delivery")
 		http.Error(w, "the delivery's signature or form is not valid", http.StatusBadRequest)
 	default:
