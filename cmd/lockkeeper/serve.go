@@ -76,7 +76,7 @@ func (c *serveCmd) Run(p *process) (err error) {
 		return err
 	}
 	log.Info().Str("address", listener.Addr().String()).Str("version", versionText()).Msg("serving")
-	return serve(ctx, listener, s, log)
+	return serve(ctx, listener, newWeb(s.Handler(), tolerant), s, log)
 }
 
 // newServer wires the configured parts together.
@@ -122,16 +122,22 @@ func newServer(ctx context.Context, cfg *config.Config, db *store.Store, log zer
 	return server.New(ctx, c)
 }
 
-// serve answers requests until ctx ends, then lets requests and jobs finish.
-func serve(ctx context.Context, listener net.Listener, s *server.Server, log zerolog.Logger) error {
-	web := &http.Server{
-		Handler:           s.Handler(),
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       time.Minute,
-		WriteTimeout:      time.Minute,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
+// tolerance is how long a client may take: with a header, with the whole request,
+// with reading the answer, and between two requests. Whoever dawdles holds nothing
+// but a connection.
+type tolerance struct{ header, request, answer, idle time.Duration }
+
+var tolerant = tolerance{header: 10 * time.Second, request: time.Minute, answer: time.Minute, idle: 2 * time.Minute}
+
+func newWeb(handler http.Handler, t tolerance) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: t.header, ReadTimeout: t.request, WriteTimeout: t.answer, IdleTimeout: t.idle,
+		MaxHeaderBytes: 64 << 10,
 	}
+}
+
+// serve answers requests until ctx ends, then lets requests and jobs finish.
+func serve(ctx context.Context, listener net.Listener, web *http.Server, s *server.Server, log zerolog.Logger) error {
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
 	var err error
