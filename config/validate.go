@@ -26,7 +26,7 @@ func (c *Config) Validate() error {
 		c.Advisories.validate(),
 		notEmpty("cache", "dir", c.Cache.Dir),
 		c.Log.validate(),
-		c.Metrics.validate(c.Server.Listen), c.Tracing.validate(),
+		c.Metrics.validate(), c.Tracing.validate(),
 	)
 }
 
@@ -138,7 +138,7 @@ func (l Log) validate() error {
 	)
 }
 
-func (m Metrics) validate(public string) error {
+func (m Metrics) validate() error {
 	if m.Listen == "" {
 		if m.Profiles {
 			return errors.New("profiles in [metrics] are on, but nothing serves them; set listen in [metrics] too")
@@ -147,9 +147,6 @@ func (m Metrics) validate(public string) error {
 	}
 	if _, port, err := net.SplitHostPort(m.Listen); err != nil || port == "" {
 		return fmt.Errorf(`listen in [metrics] is %q; write an address such as "127.0.0.1:9090"`, m.Listen)
-	}
-	if m.Listen == public {
-		return errors.New("listen in [metrics] is that of [server], which everybody reaches; choose another port")
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package github
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -77,7 +78,7 @@ func (w *wire) send(req *http.Request) (resp, answered *http.Response, err error
 	_, secret, _ := strings.Cut(req.Header.Get("Authorization"), " ")
 	resp, err = w.next.RoundTrip(req)
 	if err != nil {
-		return nil, nil, redact(err, secret)
+		return nil, nil, unknownAuthority(redact(err, secret))
 	}
 	if req.Method != http.MethodGet && req.Method != http.MethodHead {
 		// net/http repeats these as GET, which would look like a success. GitHub
@@ -104,6 +105,15 @@ func (w *wire) send(req *http.Request) (resp, answered *http.Response, err error
 		Method: req.Method, Path: req.URL.Path, Status: resp.StatusCode,
 		Message: message, RequestID: oneLine(resp.Header.Get("X-GitHub-Request-Id"), 60),
 	}
+}
+
+// unknownAuthority tells what to do about a server that nobody known vouches for.
+func unknownAuthority(err error) error {
+	var unknown x509.UnknownAuthorityError
+	if errors.As(err, &unknown) {
+		return fmt.Errorf("%w; if it is GitHub Enterprise Server with a certificate authority of your own, name its certificates in ca-file of [github]", err)
+	}
+	return err
 }
 
 // redact keeps a token out of a transport's error text (promise 10). Rare: only

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/github/githubtest"
+	"github.com/lockkeeper/lockkeeper/registry/registrytest"
+)
+
+// enterprise is a GitHub Enterprise Server: behind TLS with a certificate of its
+// own, without rate limits, and without merge queues.
+type enterprise struct {
+	*githubtest.Server
+	url string // of its front
+	ca  []byte // PEM
+
+	mu      sync.Mutex
+	secrets map[string]bool // that went over the wire
+}
+
+func newEnterprise(t *testing.T) *enterprise {
+	t.Helper()
+	inner, err := githubtest.New(githubtest.Config{Events: []string{"check_run", "check_suite", "issue_comment", "pull_request", "pull_request_review", "push"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &enterprise{Server: inner, secrets: map[string]bool{}}
+	front := httptest.NewUnstartedServer(http.HandlerFunc(e.serve))
+	front.Config.ErrorLog = log.New(io.Discard, "", 0) // refused handshakes
+	front.StartTLS()
+	e.url = front.URL
+	e.ca = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: front.Certificate().Raw})
+	inner.SetURL(front.URL)
+	t.Cleanup(func() { inner.Close(); front.Close() })
+	return e
+}
+
+// serve notes every token that is asked for or used.
+func (e *enterprise) serve(w http.ResponseWriter, r *http.Request) {
+	inner := httptest.NewRecorder()
+	e.Server.ServeHTTP(inner, r)
+	e.mu.Lock()
+	if _, secret, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok {
+		e.secrets[secret] = true
+	}
+	var made struct {
+		Token string `json:"token"`
+	}
+	if json.Unmarshal(inner.Body.Bytes(), &made) == nil && made.Token != "" {
+		e.secrets[made.Token] = true
+	}
+	e.mu.Unlock()
+	for name, values := range inner.Header() {
+		if !strings.HasPrefix(name, "X-Ratelimit-") { // off by default on Enterprise Server
+			w.Header()[name] = values
+		}
+	}
+	w.Header().Set("X-GitHub-Enterprise-Version", "3.14.0")
+	w.WriteHeader(inner.Code)
+	_, _ = w.Write(inner.Body.Bytes())
+}
+
+// logBuffer is what a server wrote.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// await waits until the log has a match, and gives its first group.
+func (b *logBuffer) await(t *testing.T, pattern string) string {
+	t.Helper()
+	re := regexp.MustCompile(pattern)
+	var found []string
+	eventually(t, func() bool { found = re.FindStringSubmatch(b.String()); return found != nil }, func() string { return "no " + pattern + " in\n" + b.String() })
+	return found[len(found)-1]
+}
+
+func eventually(t *testing.T, done func() bool, otherwise func() string) {
+	t.Helper()
+	deadline := time.After(time.Minute)
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for !done() {
+		select {
+		case <-deadline:
+			t.Fatal(otherwise())
+		case <-ticker.C:
+		}
+	}
+}
+
+const enterpriseSecret = "a webhook secret, to be found nowhere"
+
+// serveAgainst runs lockkeeper serve as an operator would, with everything logged.
+func serveAgainst(t *testing.T, e *enterprise, registries *registrytest.Server, trust bool) (log *logBuffer, stop func()) {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(name string, data []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	caFile := ""
+	if trust {
+		caFile = "ca-file = '" + write("ca.pem", e.ca) + "'\n"
+	}
+	config := fmt.Sprintf("[server]\nlisten = '127.0.0.1:0'\ncontact = 'ops@example.invalid'\n[github]\n%sapi-url = '%s/api/v3'\napp-id = %d\nprivate-key-file = '%s'\nwebhook-secret-file = '%s'\n"+
+		"[store]\npath = '%s'\n[cache]\ndir = '%s'\n[cratesio]\nindex = '%s'\nstatic = '%s'\napi = '%s'\n[log]\nlevel = 'trace'\n[metrics]\nlisten = '127.0.0.1:0'\nprofiles = true\n",
+		caFile, e.url, e.AppID(), write("app.pem", e.PrivateKeyPEM()), write("secret", []byte(enterpriseSecret+"\n")),
+		filepath.Join(dir, "db"), filepath.Join(dir, "cache"), registries.Index(), registries.Static(), registries.API())
+	ctx, cancel := context.WithCancel(t.Context())
+	log = &logBuffer{}
+	exit := make(chan int, 1)
+	go func() {
+		exit <- run(ctx, []string{"serve", "--config", write("config.toml", []byte(config))}, nil, strings.NewReader(""), io.Discard, log)
+	}()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if code := <-exit; code != exitOK {
+			t.Errorf("exit code %d\n%s", code, log)
+		}
+	})
+	t.Cleanup(stop)
+	e.SetWebhook("http://"+log.await(t, `"address":"([^"]+)"`)+"/webhook", enterpriseSecret)
+	return log, stop
+}
+
+// TestEnterpriseServer: a pull request on GitHub Enterprise Server, from its
+// delivery to the sign-off, and nothing secret in all that the server wrote
+// meanwhile with everything logged (promise 10).
+func TestEnterpriseServer(t *testing.T) {
+	e := newEnterprise(t)
+	registries := registrytest.New()
+	if err := registries.LoadText([]byte("-- registry.toml --\n[crates.\"grabber@1.0.0\"]\npublished = 2020-01-01T00:00:00Z\npublisher = \"user:1 keeper\"\n" +
+		"-- crates/grabber/1.0.0/build.rs --\nfn main() { std::process::Command::new(\"curl\").status().unwrap(); }\n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := registries.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { registries.Close() })
+	log, stop := serveAgainst(t, e, registries, true)
+
+	for _, login := range []string{"owner", "author", "reviewer"} {
+		e.AddUser(login)
+	}
+	lock, err := registries.Expand("version = 4\n\n[[package]]\nname = \"grabber\"\nversion = \"1.0.0\"\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"{{crate:grabber@1.0.0}}\"\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	repo := e.AddRepo("owner", "app", githubtest.RepoOptions{Files: map[string]string{"Cargo.lock": "version = 4\n", ".lockkeeper/policy.toml": "[reviewers]\nusers = ['reviewer']\n"}})
+	repo.SetPermission("author", "write")
+	repo.SetPermission("reviewer", "maintain")
+	repo.Branch("topic", "main")
+	repo.Commit("topic", githubtest.CommitSpec{Message: "Update", Author: "author", Files: map[string]string{"Cargo.lock": lock}})
+	pull := repo.OpenPull("author", "topic", "main", "Update", "")
+	var check githubtest.CheckRun
+	concludes := func(want string) {
+		t.Helper()
+		eventually(t, func() bool {
+			for _, run := range repo.CheckRuns(pull.Head()) {
+				check = run
+			}
+			return check.Conclusion == want && len(pull.Comments()) > 0
+		}, func() string { return fmt.Sprintf("the check is %q, want %q\n%s", check.Conclusion, want, log) })
+	}
+	concludes("action_required")
+	pull.Comment("reviewer", `/lockkeeper sign-off all "read it"`)
+	concludes("success")
+
+	address := log.await(t, `"metrics_address":"([^"]+)"`)
+	fetch := func(path string) string {
+		t.Helper()
+		resp, err := http.Get("http://" + address + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %d %v", path, resp.StatusCode, err)
+		}
+		return string(body)
+	}
+	shown := ""
+	eventually(t, func() bool { shown = fetch("/metrics"); return strings.Contains(shown, `lockkeeper_scans_total{conclusion="success"}`) },
+		func() string { return "the metrics do not show the scan:\n" + shown })
+	shown += fetch("/debug/pprof/")
+	// Without GitHub's quota there is none to show.
+	if !strings.Contains(shown, `lockkeeper_github_installations{quota="over_half"} 0`) {
+		t.Error("metrics of a quota that this GitHub does not have")
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	stop()
+	shown += log.String() + check.Title + check.Summary
+	for _, c := range pull.Comments() {
+		shown += c.Body
+	}
+	hidden := map[string]bool{enterpriseSecret: true, base64.StdEncoding.EncodeToString([]byte(enterpriseSecret)): true}
+	for secret := range e.secrets {
+		hidden[secret] = true
+	}
+	if len(hidden) < 4 {
+		t.Fatalf("only %d secrets were seen, and a token and the App's are used at least", len(hidden))
+	}
+	for _, line := range strings.Split(strings.TrimSpace(string(e.PrivateKeyPEM())), "\n") {
+		hidden[line] = true
+	}
+	for secret := range hidden {
+		if strings.Contains(shown, secret) {
+			t.Errorf("promise 10: %.12s... of %d bytes is shown", secret, len(secret))
+		}
+	}
+}
+
+// TestUnknownCertificate: an operator is told what is missing.
+func TestUnknownCertificate(t *testing.T) {
+	e := newEnterprise(t)
+	registries := registrytest.New()
+	if err := registries.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { registries.Close() })
+	log, _ := serveAgainst(t, e, registries, false)
+	log.await(t, `(name its certificates in ca-file of \[github\])`)
+}
