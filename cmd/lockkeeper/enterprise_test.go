@@ -198,6 +198,10 @@ func TestEnterpriseServer(t *testing.T) {
 	pull.Comment("reviewer", `/lockkeeper sign-off all "read it"`)
 	concludes("success")
 
+	var ready bytes.Buffer
+	if code := run(t.Context(), []string{"ready", "http://" + log.await(t, `"address":"([^"]+)"`)}, nil, strings.NewReader(""), &ready, &ready); code != exitOK {
+		t.Errorf("lockkeeper ready: %d %s", code, &ready)
+	}
 	address := log.await(t, `"metrics_address":"([^"]+)"`)
 	fetch := func(path string) string {
 		t.Helper()

@@ -44,7 +44,8 @@ type cli struct {
 	Policy  policyCmd  `cmd:"" help:"Check, explain and try the policy."`
 	Owners  ownersCmd  `cmd:"" help:"Give the server a start with the history of owners."`
 	Serve   serveCmd   `cmd:"" help:"Run the GitHub App."`
-	Store   storeCmd   `cmd:"" help:"Back up the server's database, or move it to PostgreSQL."`
+	Store   storeCmd   `cmd:"" help:"Back up the server's database, bring it up to date, or move it to PostgreSQL."`
+	Ready   readyCmd   `cmd:"" help:"Ask a running server whether it is ready."`
 	Demo    demoCmd    `cmd:"" help:"Show the whole thing on this machine, without network."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 

@@ -5,14 +5,16 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/lockkeeper/lockkeeper/config"
+	"github.com/rs/zerolog"
+
 	"github.com/lockkeeper/lockkeeper/queue"
 	"github.com/lockkeeper/lockkeeper/store"
 )
 
 type storeCmd struct {
-	Backup storeBackupCmd `cmd:"" help:"Copy the server's SQLite database to a file, while the server runs."`
-	Copy   storeCopyCmd   `cmd:"" help:"Copy everything from SQLite to an empty PostgreSQL database."`
+	Backup  storeBackupCmd  `cmd:"" help:"Copy the server's SQLite database to a file, while the server runs."`
+	Migrate storeMigrateCmd `cmd:"" help:"Bring the database up to date, as serve does when it starts."`
+	Copy    storeCopyCmd    `cmd:"" help:"Copy everything from SQLite to an empty PostgreSQL database."`
 }
 
 type storeBackupCmd struct {
@@ -28,7 +30,7 @@ Example: lockkeeper store backup /backup/lockkeeper-monday.db --config /etc/lock
 }
 
 func (c *storeBackupCmd) Run(p *process) error {
-	cfg, err := config.Load(c.Config, p.env, os.ReadFile)
+	cfg, err := p.configuration(c.Config)
 	if err != nil {
 		return err
 	}
@@ -40,6 +42,35 @@ func (c *storeBackupCmd) Run(p *process) error {
 		return err
 	}
 	fmt.Fprintf(p.stdout, "%s: %d bytes\n", c.File, info.Size())
+	return nil
+}
+
+type storeMigrateCmd struct {
+	Config string `help:"Configuration file of the server; environment variables LOCKKEEPER_* go before it." placeholder:"FILE" type:"path"`
+}
+
+func (storeMigrateCmd) Help() string {
+	return `Before an upgrade of several servers on one database: they go on meanwhile, and a
+migration that goes wrong replaces none of them.
+
+Example: lockkeeper store migrate --config /etc/lockkeeper.toml`
+}
+
+func (c *storeMigrateCmd) Run(p *process) error {
+	cfg, err := p.configuration(c.Config)
+	if err != nil {
+		return err
+	}
+	ctx := zerolog.New(p.stderr).Level(zerolog.WarnLevel).With().Timestamp().Logger().WithContext(p.ctx)
+	db, err := store.Open(ctx, cfg.Store.Location())
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if _, err := queue.New(ctx, db, nil, queue.Config{}); err != nil { // makes its tables
+		return err
+	}
+	fmt.Fprintln(p.stdout, "The database is up to date.")
 	return nil
 }
 
@@ -60,7 +91,7 @@ Example: lockkeeper store copy --from /var/lib/lockkeeper/lockkeeper.db --config
 func (c *storeCopyCmd) Run(p *process) (err error) {
 	to := c.To
 	if to == "" {
-		cfg, err := config.Load(c.Config, p.env, os.ReadFile)
+		cfg, err := p.configuration(c.Config)
 		if err != nil {
 			return err
 		}
