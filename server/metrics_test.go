@@ -3,8 +3,10 @@ package server_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -17,6 +19,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/github/githubtest"
 	"github.com/lockkeeper/lockkeeper/scan"
 	"github.com/lockkeeper/lockkeeper/server"
+	"github.com/lockkeeper/lockkeeper/stage"
 	"github.com/lockkeeper/lockkeeper/store"
 )
 
@@ -179,4 +182,58 @@ func TestReadiness(t *testing.T) {
 			t.Errorf("without a database: %v", err)
 		}
 	})
+}
+
+// TestDashboardAndAlerts: what the dashboard and the alert rules ask for is there,
+// metrics and values of labels both.
+func TestDashboardAndAlerts(t *testing.T) {
+	w := newWorld(t, "[reviewers]\nusers = ['reviewer']\n")
+	p := w.open(map[string]string{"Cargo.lock": w.lock("quiet@1.0.0", "grabber@2.0.0")})
+	w.want(p, "action_required", "before")
+	p.Comment("reviewer", `/lockkeeper sign-off all "read it"`)
+	w.want(p, "success", "after")
+	ctx := stage.With(t.Context(), w.metrics)
+	_, end := stage.Begin(ctx, stage.Scan)
+	end(errors.New("no"))
+	text := w.scrape()
+
+	labels := map[string][]string{} // of metrics that are asked for by a label's value, its values
+	label := regexp.MustCompile(`(\w+)(=~|=)"([^"]+)"`)
+	asked := regexp.MustCompile(`(lockkeeper_\w+|process_\w+|go_\w+)(?:\{([^}]*)\})?`)
+	for _, file := range []string{"../deploy/dashboard.json", "../deploy/alerts.yaml"} {
+		data, err := os.ReadFile(file)
+		must(t, err)
+		found := asked.FindAllStringSubmatch(strings.ReplaceAll(string(data), `\"`, `"`), -1)
+		if len(found) < 20 {
+			t.Fatalf("%s asks for %d metrics, more were expected", file, len(found))
+		}
+		for _, m := range found {
+			if !regexp.MustCompile(`(?m)^` + m[1] + `[ {]`).MatchString(text) {
+				t.Errorf("%s asks for %s, which is not there", file, m[1])
+			}
+			for _, l := range label.FindAllStringSubmatch(m[2], -1) {
+				if l[1] != "job" {
+					labels[m[1]+"/"+l[1]] = append(labels[m[1]+"/"+l[1]], strings.Split(l[3], "|")...)
+				}
+			}
+		}
+	}
+	// Values that this one pull request does not bring about: read from the code.
+	source := ""
+	for _, file := range []string{"../metrics/metrics.go", "../metrics/traffic.go", "../policy/evaluate.go", "../policy/policy.go", "../queue/queue.go"} {
+		data, err := os.ReadFile(file)
+		must(t, err)
+		source += string(data)
+	}
+	source += `"5xx" "403" "429"`
+	for where, values := range labels {
+		for _, value := range values {
+			if !strings.Contains(source, `"`+value+`"`) {
+				t.Errorf("%s is never %q", where, value)
+			}
+		}
+	}
+	if len(labels) < 5 {
+		t.Errorf("only these are asked for by value: %v", labels)
+	}
 }

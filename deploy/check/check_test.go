@@ -1,0 +1,123 @@
+// Package check reads what is in deploy with the parsers of those who will read it:
+// Prometheus' for rules and expressions, Compose's for the compose file. It is a
+// module of its own, so that their dependencies stay out of the program's.
+package check
+
+import (
+	"encoding/json"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/rulefmt"
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+func read(t *testing.T, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestAlerts(t *testing.T) {
+	groups, errs := rulefmt.Parse(read(t, "alerts.yaml"), false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
+	for _, err := range errs {
+		t.Error(err)
+	}
+	for _, group := range groups.Groups {
+		for _, rule := range group.Rules {
+			for _, key := range []string{"summary", "description"} {
+				if rule.Annotations[key] == "" {
+					t.Errorf("%s has no %s", rule.Alert, key)
+				}
+			}
+			if s := rule.Labels["severity"]; s != "critical" && s != "warning" && s != "info" {
+				t.Errorf("%s has severity %q", rule.Alert, s)
+			}
+		}
+	}
+}
+
+func TestDashboard(t *testing.T) {
+	var board struct {
+		Panels []struct {
+			ID      int
+			Title   string
+			Type    string
+			GridPos struct{ X, Y, W, H int }
+			Targets []struct{ Expr string }
+		}
+	}
+	if err := json.Unmarshal(read(t, "dashboard.json"), &board); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[int]bool{}
+	expressions := 0
+	for _, p := range board.Panels {
+		if seen[p.ID] || p.ID == 0 {
+			t.Errorf("panel %q has the id %d of another", p.Title, p.ID)
+		}
+		seen[p.ID] = true
+		if p.GridPos.X+p.GridPos.W > 24 {
+			t.Errorf("panel %q reaches beyond the right edge", p.Title)
+		}
+		if p.Type != "row" && len(p.Targets) == 0 {
+			t.Errorf("panel %q shows nothing", p.Title)
+		}
+		for _, target := range p.Targets {
+			expressions++
+			expr := strings.NewReplacer("$__rate_interval", "5m", "$job", "lockkeeper").Replace(target.Expr)
+			if strings.Contains(expr, "$") {
+				t.Errorf("panel %q: a variable that nobody sets in %s", p.Title, expr)
+			}
+			if _, err := parser.NewParser(parser.Options{}).ParseExpr(expr); err != nil {
+				t.Errorf("panel %q: %s: %v", p.Title, expr, err)
+			}
+		}
+	}
+	if expressions < 20 {
+		t.Errorf("%d expressions were read, more were expected", expressions)
+	}
+}
+
+func TestCompose(t *testing.T) {
+	project, err := loader.LoadWithContext(t.Context(), types.ConfigDetails{
+		WorkingDir:  t.TempDir(),
+		ConfigFiles: []types.ConfigFile{{Filename: "compose.yaml", Content: read(t, "compose.yaml")}},
+		Environment: types.Mapping{"LOCKKEEPER_CONTACT": "ops@example.invalid", "LOCKKEEPER_APP_ID": "7"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := project.Services["lockkeeper"]
+	if !server.ReadOnly || len(server.CapDrop) != 1 || server.CapDrop[0] != "ALL" {
+		t.Error("the server may do more than it needs")
+	}
+	for name, s := range project.Services {
+		for _, p := range s.Ports {
+			if p.HostIP != "127.0.0.1" {
+				t.Errorf("%s: port %s is open to everybody", name, p.Published)
+			}
+		}
+	}
+	secret := regexp.MustCompile(`(?i)(password|secret|key|url)$`)
+	for name, s := range project.Services {
+		for key, value := range s.Environment {
+			if value != nil && *value != "" && secret.MatchString(key) {
+				t.Errorf("%s: %s holds a secret, which everybody sees who may look at the container", name, key)
+			}
+		}
+	}
+	if !project.Networks["database"].Internal {
+		t.Error("the database's network leads outside")
+	}
+}
