@@ -136,10 +136,7 @@ func (a *App) Redeliver(ctx context.Context, id int64) error {
 // Verify asks GitHub whether it knows the App by its key. ErrRefused if it does not;
 // other errors say nothing about that. One call.
 func (a *App) Verify(ctx context.Context) error {
-	_, err := call(ctx, a.self, "authenticate as the App", func(ctx context.Context, gh *github.Client) (*github.App, error) {
-		app, _, err := gh.Apps.Get(ctx, "")
-		return app, err
-	})
+	_, err := a.Self(ctx)
 	// An unknown id is answered like an unknown page.
 	var status *StatusError
 	if errors.As(err, &status) && (status.Status == http.StatusUnauthorized || status.Status == http.StatusNotFound) {

@@ -251,8 +251,13 @@ func (d *checkup) server(cfg *config.Config) {
 	default:
 		d.ok("database", printable(cfg.Store.Path)+" is made at the first start")
 	}
+	transport, err := toGitHub(cfg)
+	if err != nil {
+		d.bad("GitHub App", err, "")
+		return
+	}
 	app, err := github.New(github.Config{
-		BaseURL: cfg.GitHub.APIURL, WebURL: cfg.GitHub.WebURL, AppID: cfg.GitHub.AppID,
+		Transport: transport, BaseURL: cfg.GitHub.APIURL, WebURL: cfg.GitHub.WebURL, AppID: cfg.GitHub.AppID,
 		PrivateKey: []byte(cfg.GitHub.PrivateKey.Reveal()), UserAgent: "lockkeeper/" + versionText(),
 	})
 	if err != nil {

@@ -99,6 +99,14 @@ capabilities:
   value: /run/secrets/github/webhook-secret
 - name: LOCKKEEPER_GITHUB_REPOSITORIES
   value: {{ .Values.github.repositories | quote }}
+{{- if .Values.pages.publicUrl }}
+- name: LOCKKEEPER_SERVER_PUBLIC_URL
+  value: {{ .Values.pages.publicUrl | quote }}
+- name: LOCKKEEPER_GITHUB_CLIENT_ID
+  value: {{ .Values.pages.clientId | quote }}
+- name: LOCKKEEPER_GITHUB_CLIENT_SECRET_FILE
+  value: /run/secrets/github/client-secret
+{{- end }}
 {{- with .Values.github.apiUrl }}
 - name: LOCKKEEPER_GITHUB_API_URL
   value: {{ . | quote }}

@@ -90,6 +90,10 @@ spec:
             path: private-key
           - key: {{ .Values.github.webhookSecretKey | quote }}
             path: webhook-secret
+          {{- if .Values.pages.publicUrl }}
+          - key: {{ .Values.pages.clientSecretKey | quote }}
+            path: client-secret
+          {{- end }}
     {{- include "lockkeeper.databaseVolume" . | nindent 4 }}
     {{- if and (eq .Values.database.kind "sqlite") .Values.database.sqlite.existingClaim }}
     - name: data
