@@ -39,7 +39,7 @@ func TestModel(t *testing.T) {
 		// The App's assertions tell the real time, and GitHub's clock runs ahead of it.
 		if w == nil || w.clock.Now().After(time.Now().Add(4*time.Minute)) {
 			w = newWorld(tt, somePolicy)
-			w.log.off = true
+			w.log.stop()
 		}
 		m := newModel(t, w, fmt.Sprintf("model-%d", n))
 		m.stats = stats

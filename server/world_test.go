@@ -173,6 +173,13 @@ func (l *lockedBuffer) Write(p []byte) (int, error) {
 	return l.b.Write(p)
 }
 
+// stop keeps nothing from now on.
+func (l *lockedBuffer) stop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.off = true
+}
+
 func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
