@@ -117,3 +117,40 @@ func (e Entry) idle() bool {
 func graveAmong(capabilities []buildcode.Capability) bool {
 	return slices.ContainsFunc(capabilities, func(c buildcode.Capability) bool { return c.Grave() || unnameable(c) })
 }
+
+// Prunable lists the entries that admit nothing anybody needs: expired ones, those
+// that repeat an earlier one, and those about packages that are not locked any more.
+// One entry is listed once, for its first reason. A nil locked means that it is not
+// known what is locked, and no entry counts as stale.
+func (l *List) Prunable(now time.Time, locked []lockkeeper.Package) []Problem {
+	problems := l.Problems(now)
+	if locked != nil {
+		problems = append(problems, l.Stale(locked)...)
+	}
+	var prunable []Problem
+	for _, p := range problems {
+		if p.Kind != Expired && p.Kind != Duplicate && p.Kind != Stale {
+			continue
+		}
+		if !slices.ContainsFunc(prunable, func(q Problem) bool { return q.Entry.Line == p.Entry.Line }) {
+			prunable = append(prunable, p)
+		}
+	}
+	slices.SortFunc(prunable, func(a, b Problem) int { return a.Entry.Line - b.Entry.Line })
+	return prunable
+}
+
+// Expiring lists the entries that still hold and whose last day comes within the
+// given time.
+func (l *List) Expiring(now time.Time, within time.Duration) []Entry {
+	if l == nil {
+		return nil
+	}
+	var soon []Entry
+	for _, e := range l.Entries {
+		if !e.Expires.IsZero() && !e.expired(now) && !e.Expires.After(now.Add(within)) {
+			soon = append(soon, e)
+		}
+	}
+	return soon
+}

@@ -22,6 +22,7 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 // node is one key, table or array element, and where it stands first.
 type node struct {
 	line, column int
+	end          int              // of a table with a header: the line at which its last value ends
 	keys         map[string]*node // of a table
 	items        []*node          // of an array, or of an array of tables
 }
@@ -75,6 +76,7 @@ func places(data []byte) (*node, *Error) {
 		if !ok {
 			break
 		}
+		table.end = s.line
 	}
 	return root, s.err
 }

@@ -136,6 +136,20 @@ func (d *Document) Place(keys ...any) (line, column int) {
 	return at.line, at.column
 }
 
+// Lines returns the first and the last line of a table that has a header of its
+// own, comments and empty lines behind its last value left out. Both are 0 for
+// anything else, such as a table written inside of braces.
+func (d *Document) Lines(keys ...any) (first, last int) {
+	at := d.root
+	for _, key := range keys {
+		at = at.child(key)
+	}
+	if at == nil || at.end == 0 || at == d.root {
+		return 0, 0
+	}
+	return at.line, at.end
+}
+
 // Errorf is an *Error at the place of keys, as for Place. It wraps like
 // fmt.Errorf.
 func (d *Document) Errorf(keys []any, format string, args ...any) *Error {
