@@ -28,7 +28,12 @@ func Evaluate(in Input) Decision {
 	tooNew := young(in.Findings)
 	for _, f := range in.Findings {
 		fresh := (f.Rule == BuildCodeAdded || f.Rule == BuildCodeGained || f.Rule == StartupHook) && tooNew[placeOf(f)]
-		level, why := in.Policy.levelFor(f, f.strict() || fresh)
+		// With mode "all" no build code is too ordinary to be listed.
+		grave := f.strict() || fresh
+		level, why := in.Policy.levelFor(f, grave || in.Policy.All() && ownCode(f.Rule))
+		if !grave && f.Rule != BuildCodeUnlisted && in.Policy.All() && ownCode(f.Rule) && level == SignOffLevel {
+			why = fmt.Sprintf("%s asks for a sign-off, since every package with build code must be listed: mode is \"all\"", f.Rule)
+		}
 		if level == OffLevel {
 			continue
 		}
@@ -41,8 +46,12 @@ func Evaluate(in Input) Decision {
 		default:
 			e.ask(&o, byFinding[o.Digest])
 		}
+		if f.Rule == BuildCodeUnlisted && o.State == Admitted {
+			continue // it is listed
+		}
 		d.Outcomes = append(d.Outcomes, o)
 	}
+	e.recorded(d.Outcomes)
 	sortOutcomes(d.Outcomes)
 	d.Notes = notes(in, d.Outcomes)
 	d.Conclusion = d.conclude(in.Onboarded)

@@ -20,8 +20,15 @@ type Policy struct {
 	// Lockfiles are patterns of the lockfiles to watch; empty: every known name.
 	Lockfiles []string
 	// Ignore are patterns of lockfiles that are not looked at.
-	Ignore    []string
-	Reviewers Reviewers
+	Ignore []string
+	// Mode is what is judged; empty means Changes.
+	Mode Mode
+	// Record is how sign-offs reach the allowlist; empty means RecordPullRequest.
+	Record Record
+	// BotBranches: with RecordBranch, branches that bots opened pull requests from are
+	// committed to as well.
+	BotBranches bool
+	Reviewers   Reviewers
 	// Rules are the levels that the file sets, and no others.
 	Rules map[Rule]Level
 	// Settings are the days of rules that count days, as far as the file sets them.
@@ -55,6 +62,44 @@ type Override struct {
 	Line     int
 }
 
+// Mode is what of a lockfile is judged.
+type Mode string
+
+const (
+	// Changes: what a pull request changes.
+	Changes Mode = "changes"
+	// All: that, and in each lockfile that a pull request changes every other package
+	// with build-time code, which must be listed in the allowlist.
+	All Mode = "all"
+)
+
+// Record is how sign-offs reach the allowlist.
+type Record string
+
+const (
+	RecordPullRequest Record = "pull-request" // by one pull request that is kept up to date
+	RecordBranch      Record = "branch"       // by a commit onto the branch of the pull request itself
+	RecordNone        Record = "none"         // not at all; sign-offs hold by what was signed
+)
+
+// All reports whether every package with build-time code must be listed, by this
+// policy or by the organisation's.
+func (p *Policy) All() bool {
+	return p != nil && (p.Mode == All || p.binding() != nil && p.binding().Mode == All)
+}
+
+// Records is how sign-offs reach the allowlist: as the organisation's policy has it
+// where this one does not say, and never where that one says never.
+func (p *Policy) Records() Record {
+	how := RecordPullRequest
+	for _, q := range []*Policy{p.binding(), p} {
+		if q != nil && q.Record != "" && how != RecordNone {
+			how = q.Record
+		}
+	}
+	return how
+}
+
 // Template is a policy file that says what holds without one, with every key
 // explained. It parses to the same as no file at all.
 //
@@ -83,6 +128,10 @@ type file struct {
 		Ignore    []string `toml:"ignore"`
 		Mode      *string  `toml:"mode"`
 	} `toml:"scan"`
+	Allowlist struct {
+		Record      *string `toml:"record"`
+		BotBranches bool    `toml:"bot-branches"`
+	} `toml:"allowlist"`
 	Reviewers struct {
 		Users      []string `toml:"users"`
 		Teams      []string `toml:"teams"`
@@ -124,11 +173,10 @@ func Parse(path string, data []byte) (*Policy, error) {
 	if f.Scan.Lockfiles != nil && len(f.Scan.Lockfiles) == 0 {
 		r.fail([]any{"scan", "lockfiles"}, "scan.lockfiles is empty and would watch nothing; leave it out to watch every lockfile")
 	}
-	if mode := f.Scan.Mode; mode != nil && *mode != "changes" {
-		if *mode == "all" {
-			r.fail([]any{"scan", "mode"}, `scan.mode "all" is not supported yet; use "changes"`)
-		}
-		r.fail([]any{"scan", "mode"}, `scan.mode: %q is no mode; use "changes"`, *mode)
+	p.Mode = choice(&r, f.Scan.Mode, []any{"scan", "mode"}, Changes, All)
+	p.Record = choice(&r, f.Allowlist.Record, []any{"allowlist", "record"}, RecordPullRequest, RecordBranch, RecordNone)
+	if p.BotBranches = f.Allowlist.BotBranches; p.BotBranches && p.Record != RecordBranch {
+		r.fail([]any{"allowlist", "bot-branches"}, `allowlist.bot-branches means something with record = "branch" alone; set that too, or remove it`)
 	}
 	r.reviewers(f, p)
 	r.rules(f.Rules, p)
@@ -152,6 +200,22 @@ func (r *reader) fail(keys []any, format string, args ...any) {
 	if r.err == nil || line < r.line || line == r.line && column < r.column {
 		r.err, r.line, r.column = r.doc.Errorf(keys, format, args...), line, column
 	}
+}
+
+// choice reads one of several words; the first is the default, and stands for itself
+// as the empty one.
+func choice[W ~string](r *reader, word *string, keys []any, known ...W) W {
+	if word == nil || *word == string(known[0]) {
+		return ""
+	}
+	var words []string
+	for _, w := range known {
+		if words = append(words, string(w)); *word == string(w) {
+			return w
+		}
+	}
+	r.fail(keys, "%s.%s: %q is not known%s; use one of %q", keys[0], keys[1], *word, meant(*word, words), words)
+	return ""
 }
 
 func (r *reader) patterns(patterns []string, keys ...any) []string {

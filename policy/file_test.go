@@ -134,8 +134,9 @@ func TestParseMistakes(t *testing.T) {
 	for _, test := range []struct{ in, want string }{
 		{"[scann]", `1:1: unknown key "scann", did you mean "scan"?`},
 		{"[scan]\nlockfile = []", `2:1: unknown key "lockfile" in scan, did you mean "lockfiles"?`},
-		{"[scan]\nmode = 'all'", `2:1: scan.mode "all" is not supported yet; use "changes"`},
-		{"[scan]\nmode = 'some'", `2:1: scan.mode: "some" is no mode; use "changes"`},
+		{"[allowlist]\nbot-branches = true", `2:1: allowlist.bot-branches means something with record = "branch" alone; set that too, or remove it`},
+		{"[allowlist]\nrecord = 'brunch'", `2:1: allowlist.record: "brunch" is not known, did you mean "branch"?; use one of ["pull-request" "branch" "none"]`},
+		{"[scan]\nmode = 'some'", `2:1: scan.mode: "some" is not known; use one of ["changes" "all"]`},
 		{"[scan]\nlockfiles = []", `2:1: scan.lockfiles is empty and would watch nothing; leave it out to watch every lockfile`},
 		{"[scan]\nignore = ['a', '/b']", `2:16: "/b": patterns start at the repository's root; write "b"`},
 		{"[scan]\nignore = ['a/']", `2:11: "a/" ends in a slash; write "a/**" for everything below`},
@@ -170,7 +171,7 @@ func TestParseMistakes(t *testing.T) {
 		{"[registries.corp]\nunknown = 'wran'", `2:1: registries.corp.unknown: "wran" is no level, did you mean "warn"?; use "sign-off", "block" or "warn"`},
 		{"[registries.corp]\nunkown = 'warn'", `2:1: unknown key "unkown" in registries.corp, did you mean "unknown"?`},
 		// Of several mistakes the first in the file.
-		{"[rules]\nzz = 'warn'\naa = 'warn'\n[scan]\nmode = 'all'", `2:1: there is no rule "zz"`},
+		{"[rules]\nzz = 'warn'\naa = 'warn'\n[scan]\nmode = 'some'", `2:1: there is no rule "zz"`},
 	} {
 		_, err := Parse("policy.toml", []byte(test.in))
 		var e *strict.Error

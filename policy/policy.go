@@ -20,6 +20,7 @@ const (
 	BuildCodeGained     Rule = "build-code-gained"
 	BuildCodeChanged    Rule = "build-code-changed"
 	CapabilityGained    Rule = "capability-gained"
+	BuildCodeUnlisted   Rule = "build-code-unlisted" // with mode "all" alone
 	BuildPathEntered    Rule = "build-path-entered"
 	StartupHook         Rule = "startup-hook"
 	SourceBuild         Rule = "source-build"
@@ -106,7 +107,7 @@ type Code struct {
 // Aspect of the rule: by what kind of allow entry its findings are admitted.
 func (r Rule) Aspect() allowlist.Aspect {
 	switch r {
-	case BuildCodeAdded, BuildCodeGained, BuildCodeChanged, CapabilityGained, StartupHook, SourceBuild, UpstreamMismatch:
+	case BuildCodeAdded, BuildCodeGained, BuildCodeChanged, BuildCodeUnlisted, CapabilityGained, StartupHook, SourceBuild, UpstreamMismatch:
 		return allowlist.Code
 	case PublisherChanged, PublisherDowngraded, OwnersChanged:
 		return allowlist.People

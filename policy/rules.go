@@ -18,6 +18,7 @@ var defaults = []struct {
 	{BuildCodeGained, SignOffLevel, WarnLevel},
 	{BuildCodeChanged, SignOffLevel, WarnLevel},
 	{CapabilityGained, SignOffLevel, SignOffLevel},
+	{BuildCodeUnlisted, SignOffLevel, SignOffLevel},
 	{BuildPathEntered, SignOffLevel, WarnLevel},
 	{StartupHook, SignOffLevel, WarnLevel},
 	{SourceBuild, SignOffLevel, WarnLevel},

@@ -47,14 +47,15 @@ func TestTheAllowlistsSchemaKnowsItsRules(t *testing.T) {
 func TestTheSchemaJudgesAsParseDoes(t *testing.T) {
 	schema := schematest.Compile(t, "policy")
 	for _, text := range []string{
-		Template, "", "[scan]\nmode = \"changes\"\n", "[scan]\nlockfiles = [\"**\"]\nignore = [\"a/**\"]\n",
+		Template, "", "[scan]\nmode = \"all\"\n", "[allowlist]\nrecord = \"none\"\n", "[allowlist]\nrecord = \"branch\"\nbot-branches = true\n",
+		"[scan]\nmode = \"changes\"\n", "[scan]\nlockfiles = [\"**\"]\nignore = [\"a/**\"]\n",
 		"[reviewers]\nusers = [\"alice\"]\nteams = [\"security\"]\npermission = \"admin\"\ncount = 2\nreason = \"required\"\n",
 		"[rules]\nunverified = \"warn\"\n[rules.release-too-new-settings]\ndays = 3\n",
 		"[[override]]\npaths = [\"tools/**\"]\nrules = { build-code-changed = \"off\" }\n",
 		"[[override]]\npackages = [\"cargo/windows-*\"]\nrules = { build-code-changed = \"block\" }\n",
 		"[registries.corp]\nunknown = \"warn\"\n",
 		// Mistakes.
-		"[registries.corp]\nunknown = \"off\"\n", "[registries.corp]\n", "[registries.corp]\nknown = \"warn\"\n", "[scan]\nmode = \"some\"\n", "[scan]\nmode = \"all\"\n", "[scan]\nlockfiles = []\n", "[scan]\nlokfiles = [\"**\"]\n", "[scann]\n",
+		"[registries.corp]\nunknown = \"off\"\n", "[registries.corp]\n", "[registries.corp]\nknown = \"warn\"\n", "[scan]\nmode = \"some\"\n", "[allowlist]\nrecord = \"main\"\n", "[allowlist]\nbot-branches = true\n", "[allowlist]\nrecord = \"none\"\nbot-branches = true\n", "[scan]\nlockfiles = []\n", "[scan]\nlokfiles = [\"**\"]\n", "[scann]\n",
 		"[reviewers]\ncount = 0\n", "[reviewers]\ncount = \"2\"\n", "[reviewers]\npermission = \"read\"\n", "[reviewers]\nreason = \"maybe\"\n", "[reviewers]\nusers = \"alice\"\n",
 		"[rules]\nunverified = \"off\"\n", "[rules]\nrelase-too-new = \"warn\"\n", "[rules]\nrelease-too-new = \"sometimes\"\n",
 		"[rules.release-too-new-settings]\ndays = -1\n", "[rules.release-too-new-settings]\nweeks = 1\n", "[rules.build-code-added-settings]\ndays = 1\n",
