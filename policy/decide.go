@@ -21,9 +21,20 @@ import (
 func Evaluate(in Input) Decision {
 	e := newElectorate(in)
 	d := Decision{Reviewers: e.words()}
-	byFinding := make(map[lockkeeper.Digest][]Statement)
-	for _, s := range in.Statements {
-		byFinding[s.Finding] = append(byFinding[s.Finding], s)
+	byFinding := make(map[lockkeeper.Digest][]int)
+	for i, s := range in.Statements {
+		byFinding[s.Finding] = append(byFinding[s.Finding], i)
+	}
+	said := func(f Finding) (about []Statement) {
+		var places []int
+		for _, digest := range f.Digests() {
+			places = append(places, byFinding[digest]...)
+		}
+		slices.Sort(places)
+		for _, i := range places {
+			about = append(about, in.Statements[i])
+		}
+		return about
 	}
 	tooNew := young(in.Findings)
 	for _, f := range in.Findings {
@@ -42,15 +53,13 @@ func Evaluate(in Input) Decision {
 		case WarnLevel:
 			o.State = Warned
 		case BlockLevel:
-			e.block(&o, byFinding[o.Digest])
+			e.block(&o, said(f))
 		default:
-			e.ask(&o, byFinding[o.Digest])
-		}
-		if f.Rule == BuildCodeUnlisted && o.State == Admitted {
-			continue // it is listed
+			e.ask(&o, said(f))
 		}
 		d.Outcomes = append(d.Outcomes, o)
 	}
+	d.Outcomes = withoutListed(d.Outcomes)
 	e.recorded(d.Outcomes)
 	sortOutcomes(d.Outcomes)
 	d.Notes = notes(in, d.Outcomes)

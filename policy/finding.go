@@ -58,6 +58,24 @@ func (f Finding) Digest() lockkeeper.Digest {
 	return lockkeeper.Sum(b)
 }
 
+// Digests are f's own and those of findings that accepted the very same: whoever
+// signed off the build code of this artifact when it was new or changed has signed
+// off that it is there.
+func (f Finding) Digests() []lockkeeper.Digest {
+	digests := []lockkeeper.Digest{f.Digest()}
+	if f.Rule != BuildCodeUnlisted {
+		return digests
+	}
+	for _, d := range defaults {
+		if d.rule != BuildCodeUnlisted && ownCode(d.rule) {
+			same := f
+			same.Rule = d.rule
+			digests = append(digests, same.Digest())
+		}
+	}
+	return digests
+}
+
 // AllowSubject is f reduced to what allow entries speak of. A finding about code
 // without any known is one about code that could not be analysed.
 func (f Finding) AllowSubject() allowlist.Subject {

@@ -14,6 +14,21 @@ import (
 // not about where that came from.
 func ownCode(r Rule) bool { return r.Aspect() == allowlist.Code && r != UpstreamMismatch }
 
+// withoutListed drops build-code-unlisted where an entry of the allowlist admits the
+// code, and where the same code is asked about already because it is new or changed.
+func withoutListed(outcomes []Outcome) []Outcome {
+	key := func(o Outcome) string { return placeOf(o.Finding) + "\x00" + string(o.Finding.Code.Digest) }
+	asked := map[string]bool{}
+	for _, o := range outcomes {
+		if o.Finding.Rule != BuildCodeUnlisted && ownCode(o.Finding.Rule) && o.Finding.Code != nil && (o.Level == SignOffLevel || o.Level == BlockLevel) {
+			asked[key(o)] = true
+		}
+	}
+	return slices.DeleteFunc(outcomes, func(o Outcome) bool {
+		return o.Finding.Rule == BuildCodeUnlisted && (o.State == Admitted || o.Finding.Code != nil && asked[key(o)])
+	})
+}
+
 // RecordEntry is the allow entry that records a signed finding, made in the pull
 // request called where ("#812"). It is as durable as is safe (allowlist.Propose);
 // ok is false where no entry can admit the finding, or nobody signed it off.

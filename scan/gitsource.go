@@ -103,6 +103,9 @@ func (j *judgement) judgeGit(ctx context.Context) {
 		}
 	}
 	j.compareCode(now, old, oldErr)
+	if j.standing {
+		return
+	}
 	j.judgeCommit(ctx, place, newCode(now, old))
 	j.judgeEdges(ctx)
 }

@@ -27,6 +27,10 @@ type judgement struct {
 	change       lockfile.Change
 	home         home // of the new entry
 
+	// standing: nothing is said to have changed; what build-time code there is is all
+	// that is asked.
+	standing bool
+
 	row      Change
 	findings []policy.Finding
 	retry    bool
@@ -241,6 +245,10 @@ func (j *judgement) judgeRelease(ctx context.Context) {
 	}
 	artifacts, ok := j.lockedArtifacts(e, release)
 	if !ok {
+		return
+	}
+	if j.standing {
+		j.judgeStandingCode(ctx, client, artifacts)
 		return
 	}
 	j.judgeTimes(project, release)

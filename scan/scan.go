@@ -155,7 +155,7 @@ func (s *Scanner) Run(ctx context.Context, in Input) (*Result, error) {
 	}
 	result := &Result{Base: in.BaseName, Head: in.HeadName, Findings: found.findings, Touched: found.touched}
 
-	var jobs []*judgement
+	var jobs, standing []*judgement
 	first := make([]int, len(found.pairs)) // of each pair's jobs
 	visits := newVisits(s.Repositories)
 	for i, pair := range found.pairs {
@@ -176,8 +176,11 @@ func (s *Scanner) Run(ctx context.Context, in Input) (*Result, error) {
 			jobs = append(jobs, &judgement{scanner: s, visits: visits, policy: in.Policy, onlyWithCode: in.OnlyWithCode, now: s.now(), pair: pair, change: c, row: describe(pair, c, "")})
 		}
 		result.Lockfiles = append(result.Lockfiles, summary)
+		if in.Policy.All() {
+			standing = append(standing, s.standing(in.Policy, visits, pair)...)
+		}
 	}
-	if err := s.judgeAll(ctx, jobs, in.Progress); err != nil {
+	if err := s.judgeAll(ctx, slices.Concat(jobs, standing), in.Progress); err != nil {
 		return nil, err
 	}
 	for i, pair := range found.pairs {
@@ -198,6 +201,7 @@ func (s *Scanner) Run(ctx context.Context, in Input) (*Result, error) {
 		result.Findings = append(result.Findings, look.findings...)
 		result.Retry = result.Retry || look.retry
 	}
+	addStanding(result, standing)
 	return result, nil
 }
 

@@ -42,7 +42,7 @@ func (w *worker) decide(ctx context.Context, v *verdict, in policy.Input, s subj
 func (w *worker) statements(ctx context.Context, findings []policy.Finding) ([]policy.Statement, error) {
 	var digests []lockkeeper.Digest
 	for _, f := range findings {
-		digests = append(digests, f.Digest())
+		digests = append(digests, f.Digests()...)
 	}
 	statements, err := w.cfg.Store.Statements(ctx, w.repo.ID, digests)
 	slices.SortStableFunc(statements, func(a, b policy.Statement) int { return a.At.Compare(b.At) })
