@@ -1,11 +1,12 @@
 // Package store keeps what must outlive the process: what reviewers said, the
 // newest scan of each pull request, facts about releases, owners as they were
-// seen, and the repositories that installed the App. The queue keeps its jobs in
-// the same database, so that a job and a row commit in one transaction.
+// seen, the repositories that installed the App, what is to be recorded in their
+// allowlists, and the audit trail. The queue keeps its jobs in the same database, so
+// that a job and a row commit in one transaction.
 //
-// It promises that statements are never changed nor removed, that one event is
-// recorded once however often it is delivered, and that an older scan never
-// overwrites a newer one, whichever process brings it. What a call reported as
+// It promises that statements and the audit trail are never changed nor removed, that
+// one event is recorded once however often it is delivered, and that an older scan
+// never overwrites a newer one, whichever process brings it. What a call reported as
 // done survives the death of the process; with SQLite the last moment before a
 // power failure may be lost, and is made good by asking GitHub again at boot.
 //

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,19 +29,26 @@ func (s *Store) AddStatement(ctx context.Context, repoID int64, pull int, said p
 	if err := checkStatement(said, source); err != nil {
 		return false, fmt.Errorf("record %s of repository %d pull %d: %w", said.Verdict, repoID, pull, err)
 	}
-	result, err := s.db.ExecContext(ctx, `
-		INSERT INTO statements (repo_id, pull, source, finding, verdict, by_id, login, reason, place, made_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-		ON CONFLICT (repo_id, source, finding) DO NOTHING`,
-		repoID, pull, keyText(source), string(said.Finding), string(said.Verdict), said.By, text(said.Login), text(said.Reason), text(said.Where), micros(said.At))
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		added = false
+		result, err := tx.ExecContext(ctx, `
+			INSERT INTO statements (repo_id, pull, source, finding, verdict, by_id, login, reason, place, made_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+			ON CONFLICT (repo_id, source, finding) DO NOTHING`,
+			repoID, pull, keyText(source), string(said.Finding), string(said.Verdict), said.By, text(said.Login), text(said.Reason), text(said.Where), micros(said.At))
+		if err != nil {
+			return err
+		}
+		rows, err := result.RowsAffected()
+		if added = rows > 0; err != nil || !added {
+			return err
+		}
+		return addStatementEvent(ctx, tx, repoID, pull, said, source)
+	})
 	if err != nil {
 		return false, fmt.Errorf("record %s of repository %d pull %d: %w", said.Verdict, repoID, pull, err)
 	}
-	rows, err := result.RowsAffected()
-	if err != nil {
-		return false, fmt.Errorf("record %s of repository %d pull %d: %w", said.Verdict, repoID, pull, err)
-	}
-	return rows > 0, nil
+	return added, nil
 }
 
 func checkStatement(said policy.Statement, source string) error {
