@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/go-github/v82/github"
 )
@@ -33,6 +34,9 @@ type Commit struct {
 	// everybody whom a commit names.
 	ByGitHub  bool
 	CoAuthors []CoAuthor
+	// URL of its page, and when it was committed; set by FileCommits alone.
+	URL string
+	At  time.Time
 }
 
 // CoAuthor is who a "Co-authored-by" trailer names. The name is anybody's claim;

@@ -19,6 +19,8 @@ type RepoOptions struct {
 	// NotInstalled leaves the App out of the repository: no webhooks, and to its
 	// tokens only what everybody may read of a public repository.
 	NotInstalled bool
+	// Archived makes it read-only for everybody.
+	Archived bool
 	// Files make up a first commit. Without them the repository is empty.
 	Files map[string]string
 }

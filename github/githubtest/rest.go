@@ -169,6 +169,9 @@ func (c *call) answer(header http.Header, rt route) (*answer, error) {
 			}
 			c.open = true
 		}
+		if c.repo.opts.Archived && c.r.Method != http.MethodGet {
+			return nil, forbidden("Repository was archived so is read-only.")
+		}
 	}
 	if rt.need != "" {
 		if err := c.require(strings.Split(rt.need, "|")...); err != nil {

@@ -233,6 +233,9 @@ func createCommit(c *call) (*answer, error) {
 }
 
 func getRef(c *call) (*answer, error) {
+	if len(c.repo.git.ReferenceStorage) == 0 {
+		return nil, &apiError{status: http.StatusConflict, message: "Git Repository is empty."}
+	}
 	name := plumbing.ReferenceName("refs/" + c.r.PathValue("ref"))
 	ref, found := c.repo.git.ReferenceStorage[name]
 	if !found {

@@ -135,7 +135,7 @@ func (r *Repo) repoJSON() obj {
 		"git_url": web + ".git", "ssh_url": web + ".git", "clone_url": web + ".git", "svn_url": web, "mirror_url": nil, "homepage": nil,
 		"language": nil, "license": nil, "forks": forks, "forks_count": forks, "stargazers_count": 0, "watchers_count": 0, "watchers": 0,
 		"size": 0, "default_branch": r.opts.DefaultBranch, "open_issues_count": open, "open_issues": open, "has_issues": true,
-		"has_projects": true, "has_downloads": true, "has_wiki": true, "has_pages": false, "has_discussions": false, "archived": false,
+		"has_projects": true, "has_downloads": true, "has_wiki": true, "has_pages": false, "has_discussions": false, "archived": r.opts.Archived,
 		"disabled": false, "allow_forking": true, "is_template": false, "web_commit_signoff_required": false, "topics": []string{},
 		"visibility": visibility, "pushed_at": timestamp(r.pushedAt), "created_at": timestamp(r.created), "updated_at": timestamp(r.pushedAt),
 	})
