@@ -28,12 +28,19 @@ type laterWorker struct {
 
 // PutLater has something looked at again at a time, for which nobody waits and
 // which holds up nothing: an event before then is worked at once. One time is kept
-// for each thing, the first that was asked for. The thing must have been Put
-// before.
+// for each thing, the first that was asked for.
 func (q *Queue) PutLater(ctx context.Context, j Job, at time.Time) error {
 	key, err := j.key()
 	if err != nil {
 		return fmt.Errorf("queue job for later: %w", err)
+	}
+	data, err := json.Marshal(j)
+	if err != nil {
+		return fmt.Errorf("queue %s for later: %w", key, err)
+	}
+	// Something that was never dirty is known from here on, but has no event yet.
+	if _, err := q.store.DB().ExecContext(ctx, `INSERT INTO dirty (key, events, job) VALUES ($1, 0, $2) ON CONFLICT (key) DO NOTHING`, key, string(data)); err != nil {
+		return fmt.Errorf("queue %s for later: %w", key, err)
 	}
 	if err := q.engine.later(ctx, key, at); err != nil {
 		return fmt.Errorf("queue %s for later: %w", key, err)

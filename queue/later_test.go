@@ -60,6 +60,15 @@ func testLaterHoldsUpNothing(t *testing.T, fresh func(testing.TB) string) {
 	if j := next(); j.Pull != 2 || !j.Background || j.Installation != 7 {
 		t.Errorf("ran %+v, want pull request 2 in the background", j)
 	}
+	// Something that was never dirty before.
+	for _, never := range []Job{{Kind: Onboard, RepoID: 5, Owner: "o", Repo: "r", Installation: 7}, {Kind: Record, RepoID: 5, Ref: "main", Installation: 7}, {Kind: Installation, Installation: 9}} {
+		if err := q.PutLater(t.Context(), never, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if j := next(); j.Kind != never.Kind || j.Ref != never.Ref || j.Installation != never.Installation || !j.Background {
+			t.Errorf("ran %+v, want %+v", j, never)
+		}
+	}
 }
 
 // What is due later is due in the queue's new place as well.

@@ -47,9 +47,13 @@ const (
 	MergeGroup Kind = "merge-group" // the merge queue wants to know about SHA
 	Commit     Kind = "commit"      // the check of the commit SHA is asked for again
 	Repository Kind = "repository"  // all open pull requests
+	// What is kept up to date beside checks.
+	Installation Kind = "installation" // the repositories of Installation; no repository is named
+	Onboard      Kind = "onboard"      // the repository may want the pull request that says how to start
+	Record       Kind = "record"       // sign-offs may have to be recorded in the allowlist of the branch Ref
 )
 
-// Job says that something is dirty. Kind, RepoID and what Kind names identify
+// Job says that something is dirty. Kind, RepoID (but for Installation) and what Kind names identify
 // it; the rest is as the newest event had it, and a hint.
 type Job struct {
 	Kind         Kind   `json:"kind"`
@@ -59,7 +63,7 @@ type Job struct {
 	Repo         string `json:"repo"`
 
 	Pull int    `json:"pull,omitempty"` // number, for Pull
-	Ref  string `json:"ref,omitempty"`  // branch, for Branch and MergeGroup
+	Ref  string `json:"ref,omitempty"`  // branch, for Branch, Record and MergeGroup
 	Base string `json:"base,omitempty"` // base branch, for MergeGroup
 	SHA  string `json:"sha,omitempty"`  // commit, for MergeGroup and Commit
 
@@ -267,14 +271,17 @@ func (q *Queue) insertTx(ctx context.Context, t tx, key string, priority int) er
 func (j Job) key() (string, error) {
 	var what string
 	switch {
+	case j.Kind == Installation && j.Installation > 0 && j.Comment == 0:
+		return fmt.Sprintf("%s:%d", j.Kind, j.Installation), nil
 	case j.RepoID <= 0:
 		return "", fmt.Errorf("%s without a repository", j.Kind)
 	case j.Kind == Pull && j.Pull > 0:
 		what = fmt.Sprint(j.Pull)
 	case j.Kind == Repository:
 		what = "all"
-	case j.Kind == Branch && j.Ref != "":
+	case (j.Kind == Branch || j.Kind == Record) && j.Ref != "":
 		what = j.Ref
+	case j.Kind == Onboard:
 	case (j.Kind == MergeGroup || j.Kind == Commit) && j.SHA != "":
 		what = j.SHA
 	default:
