@@ -93,6 +93,24 @@ func (l *List) Admitting(s Subject, now time.Time) (*Entry, []string) {
 	return nil, reasons
 }
 
+// Admitted says in a few words what e admits: "may compile; publisher user:52".
+func (e Entry) Admitted() string {
+	var parts []string
+	if e.Any {
+		parts = append(parts, "anything")
+	}
+	if e.May != nil {
+		parts = append(parts, "may "+mayWords(e.May))
+	}
+	if e.BuildCode != "" {
+		parts = append(parts, "code "+e.BuildCode.Short())
+	}
+	for _, publisher := range e.Publishers {
+		parts = append(parts, "publisher "+publisher.String())
+	}
+	return strings.Join(append(parts, e.Rules...), "; ")
+}
+
 // Same reports whether e and other admit the same: everything but the reason,
 // who signed, where, and the line.
 func (e Entry) Same(other Entry) bool { return e.key() == other.key() }

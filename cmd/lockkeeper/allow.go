@@ -144,7 +144,7 @@ func (c *allowListCmd) Run(p *process) error {
 	w := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "LINE\tPACKAGE\tVERSIONS\tADMITS\tSIGNED OFF\tREMARK")
 	for _, e := range list.Entries {
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", e.Line, e.Package, orAll(e.Versions), admits(e), signedOff(e), strings.Join(remarks[e.Line], ", "))
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", e.Line, e.Package, orAll(e.Versions), e.Admitted(), signedOff(e), strings.Join(remarks[e.Line], ", "))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -160,29 +160,6 @@ func orAll(versions string) string {
 		return "all"
 	}
 	return versions
-}
-
-// admits says what an entry is about in a few words.
-func admits(e allowlist.Entry) string {
-	var parts []string
-	if e.Any {
-		parts = append(parts, "anything")
-	}
-	if e.May != nil {
-		words := make([]string, len(e.May))
-		for i, c := range e.May {
-			words[i] = string(c)
-		}
-		parts = append(parts, "may "+orNone(words))
-	}
-	if e.BuildCode != "" {
-		parts = append(parts, "code "+e.BuildCode.Short())
-	}
-	for _, publisher := range e.Publishers {
-		parts = append(parts, "publisher "+publisher.String())
-	}
-	parts = append(parts, e.Rules...)
-	return strings.Join(parts, "; ")
 }
 
 func signedOff(e allowlist.Entry) string {
