@@ -37,7 +37,7 @@ type Pull struct {
 	Number              int
 	ID                  int64
 	Open, Draft, Merged bool
-	Title, URL          string
+	Title, Body, URL    string
 	Author              Account
 	// Head is the commit, HeadRef its branch, HeadRepo the "owner/name" the branch
 	// is in; HeadRepo is empty when that was deleted.
@@ -181,6 +181,7 @@ func pullOf(pr *github.PullRequest) (*Pull, error) {
 		// Lists have the time alone.
 		Merged:   pr.GetMerged() || pr.MergedAt != nil,
 		Title:    pr.GetTitle(),
+		Body:     pr.GetBody(),
 		URL:      pr.GetHTMLURL(),
 		Author:   accountOf(pr.User),
 		Head:     pr.GetHead().GetSHA(),

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
+	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/lockfile"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/registry"
@@ -106,4 +108,21 @@ func addStanding(result *Result, jobs []*judgement) {
 			}
 		}
 	}
+}
+
+// Lockfiles lists the paths of the lockfiles of a revision that the default policy
+// watches.
+func Lockfiles(ctx context.Context, t Tree) ([]string, error) {
+	files, err := t.Files(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list files: %w", err)
+	}
+	var paths []string
+	for _, f := range files {
+		if _, ok := lockfile.FormatOf(f.Path); ok && f.Mode == lockkeeper.Regular {
+			paths = append(paths, f.Path)
+		}
+	}
+	slices.Sort(paths)
+	return paths, nil
 }

@@ -172,6 +172,9 @@ func (w *worker) publish(ctx context.Context, s subject, check int64, before sto
 	if err := w.keepReport(ctx, record, r); err != nil {
 		return false, err
 	}
+	if err := w.keep(ctx, s, r); err != nil {
+		return false, err
+	}
 	if record.CheckID, err = w.finishCheck(ctx, s, check, before, out, found.same(shown)); err != nil {
 		return false, err
 	}

@@ -47,6 +47,11 @@ type Config struct {
 	Advisories     *advisory.Current
 	// Pages says where and how people sign in to pages; nil means that there are none.
 	Pages *PagesConfig
+	// Onboarding is how repositories without rules are told how to start; nil: not at
+	// all.
+	Onboarding *Onboarding
+	// NoRecord: sign-offs are never written into repositories, whatever policies say.
+	NoRecord bool
 	// Workers is how many jobs are done at once; 0 means 8.
 	Workers int
 	// Metrics count what happens; nil means that nobody wants to know.
@@ -62,6 +67,7 @@ type Server struct {
 	cfg   Config
 	queue *queue.Queue
 	pages http.Handler // nil: there are none
+	grants
 
 	bodies bodies
 
@@ -180,6 +186,12 @@ func (s *Server) do(ctx context.Context, job queue.Job, attempt queue.Attempt) e
 		err = w.branch(ctx, "")
 	case queue.Commit:
 		err = w.commit(ctx, job.SHA)
+	case queue.Installation:
+		err = w.installation(ctx)
+	case queue.Onboard:
+		err = w.onboard(ctx)
+	case queue.Record:
+		err = w.recordOn(ctx, job.Ref)
 	default:
 		zerolog.Ctx(ctx).Error().Msg("dropped a job of an unknown kind")
 		return nil

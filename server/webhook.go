@@ -83,7 +83,7 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) {
 type deliveries struct{ s *Server }
 
 func (deliveries) Handles() []string {
-	return []string{"pull_request", "pull_request_review", "issue_comment", "merge_group", "push", "check_run", "check_suite"}
+	return []string{"pull_request", "pull_request_review", "issue_comment", "merge_group", "push", "check_run", "check_suite", "installation", "installation_repositories"}
 }
 
 func (d deliveries) Handle(ctx context.Context, event, delivery string, payload []byte) error {
@@ -172,8 +172,17 @@ func jobsOf(event any) []queue.Job {
 		job, ok := jobOf(e.GetInstallation(), e.GetRepo())
 		job.Kind, job.SHA = queue.Commit, e.GetCheckSuite().GetHeadSHA()
 		return only(job, ok && job.SHA != "")
+	case *gh.InstallationEvent:
+		return installationJob(e.GetInstallation())
+	case *gh.InstallationRepositoriesEvent:
+		return installationJob(e.GetInstallation())
 	}
 	return nil
+}
+
+func installationJob(installation *gh.Installation) []queue.Job {
+	job := queue.Job{Kind: queue.Installation, Installation: installation.GetID(), Background: true}
+	return only(job, job.Installation != 0)
 }
 
 func pullJobs(installation *gh.Installation, repo *gh.Repository, number int) []queue.Job {

@@ -47,7 +47,10 @@ func (w *worker) pull(ctx context.Context, number int) error {
 	}
 	w.repo = pull.Repo
 	if !pull.Open {
-		return w.closed(ctx, number)
+		if err := w.closed(ctx, number); err != nil {
+			return err
+		}
+		return w.ended(ctx, pull)
 	}
 	known := store.Repository{ID: w.repo.ID, Owner: w.repo.Owner, Name: w.repo.Name, Installation: w.job.Installation}
 	if err := w.cfg.Store.PutRepository(ctx, known); err != nil {
@@ -82,7 +85,10 @@ func (w *worker) branch(ctx context.Context, branch string) error {
 	if err != nil {
 		return err
 	}
-	return w.enqueue(ctx, pulls)
+	if err := w.enqueue(ctx, pulls); err != nil {
+		return err
+	}
+	return w.rulesMoved(ctx, branch, pulls)
 }
 
 // commit queues the pull requests of a commit whose check is asked for again.
@@ -142,6 +148,9 @@ func (w *worker) judge(ctx context.Context, s subject) error {
 		if err := w.react(ctx, v); err != nil {
 			return err
 		}
+		if err := errors.Join(w.recordOnBranch(ctx, s, v.sides, v.report), w.offerOnboarding(ctx, s, v.report)); err != nil {
+			return err
+		}
 	}
 	if v.report.Scan.Retry {
 		v.again(w.cfg.Now().Add(retryUnverified))
@@ -192,6 +201,7 @@ func (w *worker) line(ctx context.Context, s subject, before store.Scan) (*verdi
 	if err != nil {
 		return nil, err
 	}
+	sides.rules = rules
 	v := &verdict{sides: sides, report: &report.Report{Scan: result, Onboarded: rules.Onboarded, BaseBranch: s.baseRef}}
 	if p := s.pull; p != nil {
 		v.report.Pull = &report.Pull{Repository: w.repo.String(), Number: p.Number, Title: p.Title, Author: p.Author.Login, AuthorID: p.Author.ID, URL: p.URL}
@@ -204,7 +214,11 @@ func (w *worker) line(ctx context.Context, s subject, before store.Scan) (*verdi
 		err = w.decideGroup(deciding, v, in, s)
 	}
 	end(err)
-	return v, err
+	if err != nil {
+		return nil, err
+	}
+	w.noteRecording(ctx, s, sides, v.report)
+	return v, nil
 }
 
 // read brings both sides of a change, and the rules that it is judged by.
@@ -232,6 +246,7 @@ type sides struct {
 	mergeBase, tipID string
 	commits          []github.Commit
 	unrelated        bool // there is no merge base, and so no list of commits
+	rules            scan.Rules
 }
 
 // emptyTree is the base of a head that has no history in common with the branch.
