@@ -108,6 +108,7 @@ type world struct {
 	dir       string           // of database and cache
 	stop      func()           // ends the server that runs now
 	drain     time.Duration    // how long it may finish what it is at
+	change    func(*server.Config)
 }
 
 // clock is the time of server and GitHub, which runs ahead when told to.
@@ -190,12 +191,19 @@ func (l *lockedBuffer) String() string {
 // has the given policy; an empty one leaves .lockkeeper out.
 func newWorld(t *testing.T, policy string, before ...func(*world)) *world {
 	t.Helper()
-	w := &world{t: t, registry: registrytest.New(), log: &lockedBuffer{}, clock: &clock{}, ids: map[string]int64{}, drain: 20 * time.Second}
+	return newWorldWith(t, policy, githubtest.Config{}, func(*server.Config) {}, before...)
+}
+
+// newWorldWith is newWorld with another GitHub or server.
+func newWorldWith(t *testing.T, policy string, hub githubtest.Config, change func(*server.Config), before ...func(*world)) *world {
+	t.Helper()
+	w := &world{t: t, registry: registrytest.New(), log: &lockedBuffer{}, clock: &clock{}, ids: map[string]int64{}, change: change, drain: 20 * time.Second}
 	must(t, w.registry.LoadText([]byte(crates)))
 	must(t, w.registry.Start())
 	t.Cleanup(func() { w.registry.Close() })
 	var err error
-	w.github, err = githubtest.New(githubtest.Config{Clock: w.clock.Now, PrivateKey: appKey()})
+	hub.Clock, hub.PrivateKey = w.clock.Now, appKey()
+	w.github, err = githubtest.New(hub)
 	must(t, err)
 	front := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		if f := w.onRequest.Load(); f != nil {
@@ -251,11 +259,13 @@ func (w *world) start() {
 	})
 	must(t, err)
 	w.scanner = &scan.Scanner{Registries: map[lockkeeper.Ecosystem]registry.Client{lockkeeper.Cargo: client}, Facts: w.metrics.Facts(w.store), Owners: w.store}
-	w.server, err = server.New(context.Background(), server.Config{
+	cfg := server.Config{
 		Now: w.clock.Now, WebhookSecret: secret, App: w.app, Store: w.store, Log: zerolog.New(w.log).Level(zerolog.TraceLevel),
 		Scanner: w.scanner,
 		Metrics: w.metrics,
-	})
+	}
+	w.change(&cfg)
+	w.server, err = server.New(context.Background(), cfg)
 	must(t, err)
 	must(t, w.server.Start(context.Background()))
 	hooks := httptest.NewServer(w.server.Handler())

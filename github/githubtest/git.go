@@ -261,9 +261,12 @@ func (g gitStore) ancestors(hash plumbing.Hash) map[plumbing.Hash]bool {
 }
 
 // between lists what head has and base lacks, through every parent, parents
-// before children and otherwise by date: git rev-list --reverse base..head.
+// before children: git rev-list --reverse base..head. The zero base has nothing.
 func (g gitStore) between(base, head plumbing.Hash) []*object.Commit {
-	excluded := g.ancestors(base)
+	excluded := map[plumbing.Hash]bool{}
+	if !base.IsZero() {
+		excluded = g.ancestors(base)
+	}
 	var out []*object.Commit
 	done := map[plumbing.Hash]bool{}
 	// An explicit stack: a hostile or merely long history must not exhaust ours.

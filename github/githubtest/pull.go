@@ -370,3 +370,25 @@ func (p *Pull) comparison() comparison {
 	}
 	return c
 }
+
+// PullInfo is what a page shows of a pull request.
+type PullInfo struct {
+	Number              int
+	Author, Title, Body string
+	Head, Base          string // branches
+	State               string // open, closed or merged
+}
+
+// Pulls are all pull requests to the repository, by number.
+func (r *Repo) Pulls() []PullInfo {
+	r.srv.mu.Lock()
+	defer r.srv.mu.Unlock()
+	all := make([]PullInfo, len(r.pulls))
+	for i, p := range r.pulls {
+		all[i] = PullInfo{Number: p.Number, Author: p.author.Login, Title: p.title, Body: p.body, Head: p.headRef, Base: p.baseRef, State: p.state}
+		if !p.merged.IsZero() {
+			all[i].State = "merged"
+		}
+	}
+	return all
+}

@@ -111,22 +111,31 @@ func listCommits(c *call) (*answer, error) {
 	if !found {
 		return nil, errNotFound
 	}
-	var all []*object.Commit
-	for h := range c.repo.git.ancestors(hash) {
-		commit := c.repo.git.mustCommit(h)
-		touches := func(f fileDiff) bool { return f.path == q.Get("path") || strings.HasPrefix(f.path, q.Get("path")+"/") }
-		if q.Get("path") != "" && !slices.ContainsFunc(c.repo.commitDiff(commit), touches) {
-			continue
-		}
-		all = append(all, commit)
+	all := c.repo.git.between(plumbing.ZeroHash, hash)
+	slices.Reverse(all)
+	slices.SortStableFunc(all, func(a, b *object.Commit) int { return b.Committer.When.Compare(a.Committer.When) })
+	if path := q.Get("path"); path != "" {
+		all = slices.DeleteFunc(all, func(commit *object.Commit) bool { return !c.repo.changes(commit, path) })
 	}
-	slices.SortFunc(all, func(a, b *object.Commit) int {
-		if d := b.Committer.When.Compare(a.Committer.When); d != 0 {
-			return d
-		}
-		return strings.Compare(a.Hash.String(), b.Hash.String())
-	})
 	return list(c, all, c.repo.commitJSON)
+}
+
+// changes reports whether a commit shows in the history of a path. A merge that took
+// it over from one of its parents does not (git log, "history simplification").
+func (r *Repo) changes(commit *object.Commit, path string) bool {
+	at := func(c *object.Commit) plumbing.Hash {
+		tree := r.git.tree(c.TreeHash)
+		entry, err := tree.FindEntry(path)
+		if err != nil {
+			return plumbing.ZeroHash
+		}
+		return entry.Hash
+	}
+	now := at(commit)
+	if len(commit.ParentHashes) == 0 {
+		return !now.IsZero()
+	}
+	return !slices.ContainsFunc(commit.ParentHashes, func(p plumbing.Hash) bool { return at(r.git.mustCommit(p)) == now })
 }
 
 // commitSubresource tells apart what follows a ref, which may contain slashes.
