@@ -61,6 +61,18 @@ func (w *worker) installation(ctx context.Context) error {
 			}
 		}
 	}
+	// New ones first: of the others some have nothing to watch, and are looked at again.
+	slices.SortStableFunc(repos, func(a, b github.Repo) int {
+		_, knownA := onboarded[a.ID]
+		_, knownB := onboarded[b.ID]
+		switch {
+		case knownA == knownB:
+			return 0
+		case knownA:
+			return 1
+		}
+		return -1
+	})
 	next := w.cfg.Now()
 	for _, r := range repos {
 		if err := w.cfg.Store.PutRepository(ctx, store.Repository{ID: r.ID, Owner: r.Owner, Name: r.Name, Installation: w.job.Installation}); err != nil {
