@@ -73,7 +73,8 @@ func (w *worker) installation(ctx context.Context) error {
 		}
 		return -1
 	})
-	next := w.cfg.Now()
+	now := w.cfg.Now()
+	next := now
 	for _, r := range repos {
 		if err := w.cfg.Store.PutRepository(ctx, store.Repository{ID: r.ID, Owner: r.Owner, Name: r.Name, Installation: w.job.Installation}); err != nil {
 			return err
@@ -86,7 +87,11 @@ func (w *worker) installation(ctx context.Context) error {
 			continue
 		}
 		job := queue.Job{Kind: queue.Onboard, Installation: w.job.Installation, RepoID: r.ID, Owner: r.Owner, Repo: r.Name, Background: true}
-		if err := w.queue.PutLater(ctx, job, next); err != nil {
+		put := func() error { return w.queue.PutLater(ctx, job, next) }
+		if next.Equal(now) {
+			put = func() error { return w.queue.Put(ctx, job) }
+		}
+		if err := put(); err != nil {
 			return err
 		}
 		next = next.Add(w.cfg.Onboarding.pace())

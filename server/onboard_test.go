@@ -135,7 +135,9 @@ func TestOnboardingLeavesAlone(t *testing.T) {
 		"empty":    w.github.AddRepo("owner", "empty", githubtest.RepoOptions{}),
 		"prose":    w.github.AddRepo("owner", "prose", githubtest.RepoOptions{Files: map[string]string{"README.md": "x\n"}}),
 		"rules":    w.repo,
+		"fork":     w.github.AddRepo("owner", "upstream", githubtest.RepoOptions{NotInstalled: true, Files: lockfile}).AddFork("second"),
 	}
+	repos["fork"].Install()
 	w.atRest()
 	for name, repo := range repos {
 		if pulls := repo.Pulls(); len(pulls) > 0 {

@@ -201,6 +201,15 @@ func (s *Server) install(r *Repo) {
 	})
 }
 
+// Install puts the App into r, where it is not installed, and tells so.
+func (r *Repo) Install() {
+	r.srv.mu.Lock()
+	defer r.srv.mu.Unlock()
+	if r.inst == nil {
+		r.srv.install(r)
+	}
+}
+
 // Uninstall takes the App out of r: its tokens no longer see it.
 func (r *Repo) Uninstall() {
 	r.srv.mu.Lock()
