@@ -93,6 +93,19 @@ func (l *List) Admitting(s Subject, now time.Time) (*Entry, []string) {
 	return nil, reasons
 }
 
+// Concerns reports whether e is about p at all: its package, in one of its versions.
+// What it admits of it is for Admits.
+func (e Entry) Concerns(p lockkeeper.Package) bool {
+	if e.Package != p.ID() {
+		return false
+	}
+	if e.Versions == "" {
+		return true
+	}
+	r, err := parseRange(p.Ecosystem, e.Versions)
+	return err == nil && r.has(p.Version)
+}
+
 // Admitted says in a few words what e admits: "may compile; publisher user:52".
 func (e Entry) Admitted() string {
 	var parts []string

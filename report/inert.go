@@ -155,6 +155,9 @@ func fenced(s, language string) string {
 	return fence + language + "\n" + s + fence + "\n"
 }
 
+// Plain is foreign text as it may be written to a terminal, on one line.
+func Plain(s string) string { return visible(s, false) }
+
 // Code is foreign text as a Markdown code span, inert.
 func Code(s string) string { return markdownCode(s, false) }
 

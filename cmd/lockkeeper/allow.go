@@ -12,11 +12,15 @@ import (
 	"github.com/lockkeeper/lockkeeper/allowlist"
 	"github.com/lockkeeper/lockkeeper/gitrepo"
 	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/report"
 )
 
 type allowCmd struct {
 	Add  allowAddCmd  `cmd:"" help:"Scan, and add entries that admit what is open to the work tree's allowlist."`
 	List allowListCmd `cmd:"" help:"List the entries of the work tree's allowlist."`
+
+	Prune   allowPruneCmd   `cmd:"" help:"Remove entries that admit nothing anybody needs any more."`
+	Explain allowExplainCmd `cmd:"" help:"Say which entries are about a package, since when, and who signed."`
 }
 
 type allowAddCmd struct {
@@ -124,16 +128,8 @@ func (c *allowListCmd) Run(p *process) error {
 	if err != nil {
 		return err
 	}
-	data, err := os.ReadFile(filepath.Join(repo.Root(), filepath.FromSlash(allowlist.Path)))
-	if os.IsNotExist(err) {
-		fmt.Fprintf(p.stdout, "There is no %s. lockkeeper allow add writes one.\n", allowlist.Path)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	list, err := allowlist.Parse(allowlist.Path, data, policy.AllowRules())
-	if err != nil {
+	_, list, err := ownList(p, repo)
+	if err != nil || list == nil {
 		return err
 	}
 	remarks := map[int][]string{}
@@ -144,7 +140,7 @@ func (c *allowListCmd) Run(p *process) error {
 	w := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "LINE\tPACKAGE\tVERSIONS\tADMITS\tSIGNED OFF\tREMARK")
 	for _, e := range list.Entries {
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", e.Line, e.Package, orAll(e.Versions), e.Admitted(), signedOff(e), strings.Join(remarks[e.Line], ", "))
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", e.Line, e.Package, orAll(e.Versions), e.Admitted(), report.Plain(signedOff(e)), strings.Join(remarks[e.Line], ", "))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -153,6 +149,21 @@ func (c *allowListCmd) Run(p *process) error {
 		fmt.Fprintf(p.stdout, "%s:%d: %s\n", allowlist.Path, problem.Entry.Line, problem.Message)
 	}
 	return nil
+}
+
+// ownList reads the work tree's allowlist. It is nil where there is none, and then
+// that is said.
+func ownList(p *process, repo *gitrepo.Repo) ([]byte, *allowlist.List, error) {
+	data, err := os.ReadFile(filepath.Join(repo.Root(), filepath.FromSlash(allowlist.Path)))
+	if os.IsNotExist(err) {
+		fmt.Fprintf(p.stdout, "There is no %s. lockkeeper allow add writes one.\n", allowlist.Path)
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := allowlist.Parse(allowlist.Path, data, policy.AllowRules())
+	return data, list, err
 }
 
 func orAll(versions string) string {

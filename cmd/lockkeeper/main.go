@@ -40,9 +40,10 @@ type cli struct {
 	Init    initCmd    `cmd:"" help:"Show what is locked here and write a commented policy and allowlist."`
 	Explain explainCmd `cmd:"" help:"Say what a rule means, why it exists and what to do."`
 	Diff    diffCmd    `cmd:"" help:"Judge the difference of two lockfiles."`
-	Allow   allowCmd   `cmd:"" help:"Read and extend the allowlist."`
+	Allow   allowCmd   `cmd:"" help:"Read, extend and prune the allowlist."`
 	Policy  policyCmd  `cmd:"" help:"Check, explain and try the policy."`
 	Owners  ownersCmd  `cmd:"" help:"Give the server a start with the history of owners."`
+	Audit   auditCmd   `cmd:"" help:"Export who decided what, when and from where."`
 	Serve   serveCmd   `cmd:"" help:"Run the GitHub App."`
 	Store   storeCmd   `cmd:"" help:"Back up the server's database, bring it up to date, or move it to PostgreSQL."`
 	Ready   readyCmd   `cmd:"" help:"Ask a running server whether it is ready."`
