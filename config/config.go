@@ -35,6 +35,8 @@ type Config struct {
 	PyPI     PyPI     `toml:"pypi"`
 	// Registries are the private ones, and mirrors of the public ones.
 	Registries []Registry `toml:"registry"`
+	// Curation is what the server writes into repositories, beside checks and comments.
+	Curation Curation `toml:"curation"`
 	// Advisories say which releases are malicious.
 	Advisories Advisories `toml:"advisories"`
 	Cache      Cache      `toml:"cache"`
@@ -173,6 +175,22 @@ type PyPI struct {
 	TrustRoot string `toml:"trust-root"`
 }
 
+// Curation is what the server writes into repositories. It takes the permissions
+// Contents and Pull requests, read and write; without them nothing of it is done.
+type Curation struct {
+	// Onboarding says whether a repository without rules gets one pull request that
+	// proposes some: "pull-request" or "none". Default: "pull-request".
+	// Example: "none".
+	Onboarding string `toml:"onboarding"`
+	// OnboardingMode is the mode of the proposed policy: "changes", or "all" with an
+	// allowlist of what the lockfiles hold. Default: "changes". Example: "all".
+	OnboardingMode string `toml:"onboarding-mode"`
+	// Record says whether sign-offs are recorded in allowlists as each repository's
+	// policy has it, "by-policy", or never, "none". Default: "by-policy".
+	// Example: "none".
+	Record string `toml:"record"`
+}
+
 // Advisories is where records about malicious packages come from. Without either
 // key the rule known-malicious finds nothing.
 type Advisories struct {
@@ -231,8 +249,11 @@ func Default() *Config {
 		Server: Server{Listen: ":8080"},
 		GitHub: GitHub{Repositories: "public"},
 		Store:  Store{Path: "lockkeeper.db"},
-		Cache:  Cache{Dir: "cache"},
-		Log:    Log{Level: "info", Format: "json"},
+
+		Curation: Curation{Onboarding: "pull-request", OnboardingMode: "changes", Record: "by-policy"},
+
+		Cache: Cache{Dir: "cache"},
+		Log:   Log{Level: "info", Format: "json"},
 
 		Tracing: Tracing{Percent: 100},
 	}

@@ -76,6 +76,10 @@ api = "https://3.example.invalid"
 pypi = "https://4.example.invalid"
 files = "https://5.example.invalid"
 trust-root = "root.json"
+[curation]
+onboarding = "none"
+onboarding-mode = "all"
+record = "none"
 [advisories]
 dir = "d"
 source = "https://6.example.invalid"
@@ -101,6 +105,7 @@ percent = 5
 		Store:      Store{Path: "a.db"},
 		CratesIO:   CratesIO{"https://1.example.invalid", "https://2.example.invalid", "https://3.example.invalid"},
 		PyPI:       PyPI{"https://4.example.invalid", "https://5.example.invalid", "root.json"},
+		Curation:   Curation{"none", "all", "none"},
 		Advisories: Advisories{"d", "https://6.example.invalid"},
 		Cache:      Cache{"c"},
 		Log:        Log{"debug", "console"},
@@ -288,6 +293,7 @@ func TestValidate(t *testing.T) {
 		"another database":    {func(c *Config) { c.Store.URL = NewSecret("mysql://u:" + hidden + "@h/x") }, "url in [store] is no address"},
 		"odd password":        {func(c *Config) { c.Store.URL = NewSecret("postgres://u:" + hidden + "%zz@h/x") }, "percent-encoded"},
 		"no host":             {func(c *Config) { c.Store.URL = NewSecret("postgres:" + hidden) }, "url in [store] is no address"},
+		"curation":            {func(c *Config) { c.Curation.Record = "branch" }, "record in [curation] is \"branch\"; write one of by-policy, none"},
 		"no cache":            {func(c *Config) { c.Cache.Dir = "" }, "dir in [cache] is empty"},
 		"log level":           {func(c *Config) { c.Log.Level = "loud" }, "write one of trace, debug"},
 		"log format":          {func(c *Config) { c.Log.Format = "xml" }, "write one of json, console"},

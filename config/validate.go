@@ -23,7 +23,7 @@ func (c *Config) Validate() error {
 		c.Store.validate(),
 		c.validatePages(),
 		c.ValidateRegistries(),
-		c.Advisories.validate(),
+		c.Advisories.validate(), c.Curation.validate(),
 		notEmpty("cache", "dir", c.Cache.Dir),
 		c.Log.validate(),
 		c.Metrics.validate(), c.Tracing.validate(),
@@ -130,6 +130,14 @@ func (p PyPI) validate() error {
 }
 
 func (a Advisories) validate() error { return checkURL("advisories", "source", a.Source) }
+
+func (c Curation) validate() error {
+	return errors.Join(
+		oneOf("curation", "onboarding", c.Onboarding, "pull-request", "none"),
+		oneOf("curation", "onboarding-mode", c.OnboardingMode, "changes", "all"),
+		oneOf("curation", "record", c.Record, "by-policy", "none"),
+	)
+}
 
 func (l Log) validate() error {
 	return errors.Join(

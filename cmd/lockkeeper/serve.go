@@ -14,6 +14,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/config"
 	"github.com/lockkeeper/lockkeeper/github"
 	"github.com/lockkeeper/lockkeeper/metrics"
+	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/registry/advisory"
 	"github.com/lockkeeper/lockkeeper/registry/cratesio"
 	"github.com/lockkeeper/lockkeeper/server"
@@ -102,8 +103,11 @@ func newServer(ctx context.Context, cfg *config.Config, db *store.Store, log zer
 	scanner.Facts, scanner.Owners = ops.metrics.Facts(db), db
 	c := server.Config{
 		WebhookSecret: cfg.GitHub.WebhookSecret.Reveal(), App: app, Store: db, Scanner: scanner, Log: log,
-		NoForeign: cfg.GitHub.Repositories == "none",
-		Metrics:   ops.metrics,
+		NoForeign: cfg.GitHub.Repositories == "none", NoRecord: cfg.Curation.Record == "none",
+		Metrics: ops.metrics,
+	}
+	if cfg.Curation.Onboarding != "none" {
+		c.Onboarding = &server.Onboarding{Mode: policy.Mode(cfg.Curation.OnboardingMode)}
 	}
 	if cfg.Pages() {
 		c.Pages = &server.PagesConfig{PublicURL: cfg.Server.PublicURL, ClientID: cfg.GitHub.ClientID, ClientSecret: cfg.GitHub.ClientSecret.Reveal()}
