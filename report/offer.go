@@ -23,9 +23,19 @@ type Record struct {
 	Expiring []allowlist.Entry
 	// Removable are entries of the base branch that admit nothing any more.
 	Removable []allowlist.Problem
+	// Foreign is what people pushed to the branch; nil if nobody did.
+	Foreign *Foreign
 	// Reviewers says in words who may approve.
 	Reviewers string
 	Base      string // branch
+}
+
+// Foreign is what the branch of a pull request of Lockkeeper's own has that is not
+// Lockkeeper's.
+type Foreign struct {
+	Added  []allowlist.Entry // that nobody signed off
+	Gone   []allowlist.Entry // of the base branch
+	Broken bool              // the allowlist cannot be read
 }
 
 // Title counts what is recorded.
@@ -38,6 +48,7 @@ func (r Record) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "This adds to `%s` what reviewers signed off in pull requests that are merged into %s, so that the same is not asked again. Every other byte of the file stays as it is.\n\n",
 		allowlist.Path, markdownCode(r.Base, false))
+	r.Foreign.warn(&b)
 	b.WriteString("| package | is admitted | signed off by | in | reason |\n|---|---|---|---|---|\n")
 	for _, e := range r.Entries[:min(len(r.Entries), maxOffered)] {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", tableText(e.Package+versionsText(e)), tableText(e.Admitted()), tableText(e.SignedOffBy), pullText(e.SignedOffIn), tableText(shorten(e.Reason, 200)))
@@ -53,6 +64,26 @@ func (r Record) Text() string {
 	}
 	r.reminders(&b)
 	return cut(b.String(), maxOfferText)
+}
+
+// warn comes first: what people pushed to this branch looks like Lockkeeper's.
+func (f *Foreign) warn(b *strings.Builder) {
+	if f == nil {
+		return
+	}
+	b.WriteString("**People pushed to this branch.** Read the whole diff before you approve it: not everything in it was signed off.\n\n")
+	if f.Broken {
+		b.WriteString("- The allowlist on this branch cannot be read.\n")
+	}
+	for _, e := range f.Added[:min(len(f.Added), maxOffered)] {
+		fmt.Fprintf(b, "- Nobody signed off: %s, %s\n", markdownCode(e.Package+versionsText(e), false), markdownCode(e.Admitted(), false))
+	}
+	more(b, len(f.Added))
+	for _, e := range f.Gone[:min(len(f.Gone), maxOffered)] {
+		fmt.Fprintf(b, "- Gone or changed: %s, %s\n", markdownCode(e.Package+versionsText(e), false), markdownCode(e.Admitted(), false))
+	}
+	more(b, len(f.Gone))
+	b.WriteString("\n")
 }
 
 func (r Record) reminders(b *strings.Builder) {

@@ -40,7 +40,7 @@ func TestPromise7OffersAreInert(t *testing.T) {
 		e := allowlist.Entry{Package: "cargo/" + hostile, Versions: hostile, Reason: hostile, SignedOffBy: hostile, SignedOffIn: hostile, BuildCode: lockkeeper.Sum(nil)}
 		reporttest.CheckMarkdown(t, Record{
 			Entries: []allowlist.Entry{e}, Unrecordable: []string{hostile}, Expiring: []allowlist.Entry{e}, Base: hostile, Reviewers: hostile,
-			Removable: []allowlist.Problem{{Message: hostile}},
+			Removable: []allowlist.Problem{{Message: hostile}}, Foreign: &Foreign{Added: []allowlist.Entry{e}, Gone: []allowlist.Entry{e}, Broken: true},
 		}.Text(), "table", "thead", "tbody", "tr", "th", "td", "strong", "ul", "li", "p", "code")
 		reporttest.CheckMarkdown(t, Onboarding{Lockfiles: []string{hostile}, All: true, Seeded: []allowlist.Entry{e}, Unseeded: []string{hostile}, Base: hostile, Check: hostile}.Text(), "strong", "ul", "li", "p", "code")
 	}

@@ -248,6 +248,7 @@ func TestOnboardingSurvivesFaults(t *testing.T) {
 	} {
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s %s after %t", call.method, call.path, after), func(t *testing.T) {
+				t.Parallel()
 				w := welcoming(t, somePolicy, policy.Changes)
 				w.atRest()
 				w.github.AddFault(githubtest.Fault{Method: call.method, Path: call.path, Times: 7, After: after, Status: http.StatusBadGateway})

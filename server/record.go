@@ -57,6 +57,7 @@ type recording struct {
 	rows    []store.Signed // that are to be recorded
 	entries []allowlist.Entry
 	without []string // packages that no entry can record
+	foreign *report.Foreign
 }
 
 // recordOn brings the pull request that records sign-offs on a base branch up to date:
@@ -297,7 +298,7 @@ func (rec *recording) propose(ctx context.Context) error {
 	if err := rec.push(ctx, after); err != nil {
 		return err
 	}
-	text := report.Record{Entries: rec.entries, Unrecordable: rec.without, Base: rec.base, Reviewers: policy.Evaluate(policy.Input{Policy: rec.rules.Policy}).Reviewers}
+	text := report.Record{Entries: rec.entries, Unrecordable: rec.without, Foreign: rec.foreign, Base: rec.base, Reviewers: policy.Evaluate(policy.Input{Policy: rec.rules.Policy}).Reviewers}
 	text.Expiring = rec.list.Expiring(rec.cfg.Now(), remindBefore)
 	if text.Removable, err = rec.removable(ctx); err != nil {
 		return err
@@ -364,11 +365,7 @@ func (rec *recording) push(ctx context.Context, after []byte) error {
 		return err
 	}
 	if !ours {
-		more, err := allowlist.Append(has, rec.entries...)
-		if err != nil || string(more) == string(has) {
-			return nil // people are at it; what they have is theirs to mend
-		}
-		return rec.write(ctx, now, now, more)
+		return rec.pushOn(ctx, now, has)
 	}
 	under, err := readFile(ctx, &commitTree{client: rec.client, repo: rec.repo, commit: mergeBase}, allowlist.Path)
 	if err != nil {
@@ -378,6 +375,32 @@ func (rec *recording) push(ctx context.Context, after []byte) error {
 		return nil
 	}
 	return rec.write(ctx, now, rec.tip, after)
+}
+
+// pushOn adds what is missing on top of commits of people, and notes what is theirs.
+func (rec *recording) pushOn(ctx context.Context, now string, has []byte) error {
+	rec.foreign = &report.Foreign{}
+	theirs, err := allowlist.Parse(allowlist.Path, has, nil)
+	if err != nil {
+		rec.foreign.Broken = true
+		return nil // what they have is theirs to mend
+	}
+	known := append(slices.Clone(rec.list.Entries), rec.entries...)
+	for _, e := range theirs.Entries {
+		if !slices.ContainsFunc(known, e.Same) {
+			rec.foreign.Added = append(rec.foreign.Added, e)
+		}
+	}
+	for _, e := range rec.list.Entries {
+		if !slices.ContainsFunc(theirs.Entries, e.Same) {
+			rec.foreign.Gone = append(rec.foreign.Gone, e)
+		}
+	}
+	more, err := allowlist.Append(has, rec.entries...)
+	if err != nil || string(more) == string(has) {
+		return nil
+	}
+	return rec.write(ctx, now, now, more)
 }
 
 // write commits data on top of parent and moves the branch there from expected.

@@ -195,6 +195,32 @@ func TestPeoplesCommitsOnTheBranchStay(t *testing.T) {
 	w.want(p, "action_required", "after somebody approved who wrote part of it")
 }
 
+// Whoever hides an entry of their own behind Lockkeeper's name is shown.
+func TestForeignEntriesAreShown(t *testing.T) {
+	w := newWorld(t, somePolicy)
+	w.repo.Commit("main", githubtest.CommitSpec{Message: "List", Files: map[string]string{".lockkeeper/allow.toml": ownersList}})
+	w.signed("builder@1.0.0", "quiet@1.0.0")
+	p, info := w.rolling()
+	if strings.Contains(info.Body, "People pushed") {
+		t.Errorf("nobody pushed yet:\n%s", info.Body)
+	}
+	smuggled := strings.Replace(w.list("lockkeeper/allowlist"), "'cargo/gone'\nmay = [ 'compile' ]", "'cargo/evil'\nany = true", 1)
+	p.Push(githubtest.CommitSpec{Message: "allowlist: record 1 sign-off\n\nRecorded-by: Lockkeeper\n", Author: "author", Files: map[string]string{".lockkeeper/allow.toml": smuggled}})
+	w.settle()
+	_, info = w.rolling()
+	for _, part := range []string{"**People pushed to this branch.**", "Nobody signed off: `cargo/evil (every version)`, `anything`", "Gone or changed: `cargo/gone (every version)`"} {
+		if !strings.Contains(info.Body, part) {
+			t.Errorf("the text lacks %q:\n%s", part, info.Body)
+		}
+	}
+	w.want(p, "action_required", "with an entry of somebody's own")
+	p.ForcePush("main")
+	w.wantOwn("after the branch was reset", "open lockkeeper/allowlist -> main: "+oneSignOff)
+	if _, info = w.rolling(); strings.Contains(info.Body, "People pushed") || !strings.Contains(w.list("lockkeeper/allowlist"), "builder") {
+		t.Errorf("after the branch was reset:\n%s", info.Body)
+	}
+}
+
 func TestOtherBranchesHaveTheirOwn(t *testing.T) {
 	w := newWorld(t, somePolicy)
 	w.repo.Branch("release/1.x", "main")
@@ -340,6 +366,7 @@ func TestRecordingSurvivesFaults(t *testing.T) {
 	} {
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s %s after %t", call.method, call.path, after), func(t *testing.T) {
+				t.Parallel() // it mostly waits for the next try
 				w := newWorld(t, somePolicy)
 				p := w.open(map[string]string{"Cargo.lock": w.lock("builder@1.0.0", "quiet@1.0.0")})
 				w.settle()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/allowlist"
@@ -19,6 +20,9 @@ import (
 // the audit trail, and what is to be recorded there is looked at anew. A branch that
 // nobody opens pull requests to is no base, and is left alone.
 func (w *worker) rulesMoved(ctx context.Context, branch string, pulls []*github.Pull) error {
+	if branch == "" || strings.HasPrefix(branch, ownBranches) {
+		return nil
+	}
 	seen, err := w.cfg.Store.RulesSeen(ctx, w.repo.ID, branch)
 	if err != nil {
 		return err

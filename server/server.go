@@ -64,10 +64,10 @@ type Config struct {
 
 // Server answers webhooks and does jobs.
 type Server struct {
-	cfg   Config
-	queue *queue.Queue
-	pages http.Handler // nil: there are none
-	grants
+	cfg    Config
+	queue  *queue.Queue
+	pages  http.Handler // nil: there are none
+	grants grants
 
 	bodies bodies
 

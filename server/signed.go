@@ -19,6 +19,18 @@ import (
 	"github.com/lockkeeper/lockkeeper/store"
 )
 
+// curate does what a result calls for beside showing it.
+func (w *worker) curate(ctx context.Context, s subject, c *sides, r *report.Report) error {
+	if s.pull == nil {
+		return nil
+	}
+	if w.isOwn(s.pull, "") && !w.isOwn(s.pull, onboardingBranch) {
+		// Somebody may have pushed to it, which its text has to say.
+		return w.put(ctx, queue.Job{Kind: queue.Record, Ref: s.pull.BaseRef, Background: true})
+	}
+	return errors.Join(w.recordOnBranch(ctx, s, c, r), w.offerOnboarding(ctx, s, r))
+}
+
 // signedBody is what the store keeps of a signed finding: what it takes to record it.
 type signedBody struct {
 	Finding  policy.Finding     `json:"finding"`
@@ -46,6 +58,15 @@ func recordable(d policy.Decision, pull int) (outcomes []policy.Outcome, entries
 func (w *worker) keep(ctx context.Context, s subject, r *report.Report) error {
 	if s.pull == nil || !r.Onboarded {
 		return nil
+	}
+	// Whatever the webhook of the installation came to, the audit trail names the
+	// repository.
+	if known, found, err := w.cfg.Store.Repository(ctx, w.repo.ID); err != nil {
+		return err
+	} else if !found || known.Owner != w.repo.Owner || known.Name != w.repo.Name {
+		if err := w.cfg.Store.PutRepository(ctx, store.Repository{ID: w.repo.ID, Owner: w.repo.Owner, Name: w.repo.Name, Installation: w.job.Installation}); err != nil {
+			return err
+		}
 	}
 	var findings []store.Finding
 	for _, o := range r.Decision.Outcomes {

@@ -148,7 +148,7 @@ func (w *worker) judge(ctx context.Context, s subject) error {
 		if err := w.react(ctx, v); err != nil {
 			return err
 		}
-		if err := errors.Join(w.recordOnBranch(ctx, s, v.sides, v.report), w.offerOnboarding(ctx, s, v.report)); err != nil {
+		if err := w.curate(ctx, s, v.sides, v.report); err != nil {
 			return err
 		}
 	}
