@@ -48,3 +48,47 @@ func TestFirstParents(t *testing.T) {
 		t.Error("there is a history of a revision that does not exist")
 	}
 }
+
+// The history of one file, and the file as each commit left it.
+func TestFileHistory(t *testing.T) {
+	dir := repository(t)
+	commit := func(message string, change ...string) {
+		t.Helper()
+		for _, args := range [][]string{change, {"commit", "-q", "-m", message}} {
+			cmd := exec.Command("git", append([]string{"-c", "user.name=A B", "-c", "user.email=a@example.invalid"}, args...)...)
+			cmd.Dir = dir
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("git %v: %v\n%s", args, err, out)
+			}
+		}
+	}
+	write(t, dir, "x/list", "one\n")
+	commit("first\n\nwith more", "add", "x/list")
+	write(t, dir, "x/list", "two\n")
+	commit("second", "add", "x/list")
+	write(t, dir, "other", "o\n")
+	commit("elsewhere", "add", "other")
+	commit("third", "rm", "-q", "x/list")
+	r := open(t, dir)
+	versions, err := r.FileHistory(t.Context(), "x/list")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, v := range versions {
+		data, err := r.ReadAt(t.Context(), v.ID, "x/list", 100)
+		if err != nil || v.Time.IsZero() {
+			t.Errorf("%+v: %v", v, err)
+		}
+		got = append(got, v.Author+": "+v.Subject+": "+string(data))
+	}
+	if diff := cmp.Diff([]string{"A B: third: ", "A B: second: two\n", "A B: first: one\n"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if _, err := r.ReadAt(t.Context(), versions[1].ID, "x/list", 3); err == nil {
+		t.Error("more than the limit was read")
+	}
+	if versions, err := r.FileHistory(t.Context(), "never"); err != nil || len(versions) != 0 {
+		t.Errorf("of a file that never was: %v, %v", versions, err)
+	}
+}
