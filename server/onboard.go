@@ -220,6 +220,9 @@ func (w *worker) proposeRules(ctx context.Context, tip string) error {
 	if err != nil && !errors.Is(err, github.ErrNotFound) {
 		return err
 	}
+	if err := w.mayWrite(ctx); err != nil {
+		return err
+	}
 	if err := w.client.PutBranch(ctx, w.repo, onboardingBranch, was, sha, true); err != nil {
 		return err
 	}

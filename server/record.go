@@ -248,6 +248,9 @@ func (rec *recording) close(ctx context.Context) error {
 		if !p.Open || !p.Author.Bot {
 			continue
 		}
+		if err := rec.mayWrite(ctx); err != nil {
+			return err
+		}
 		if err := rec.client.ClosePull(ctx, rec.repo, p.Number); err != nil {
 			return err
 		}
@@ -311,6 +314,9 @@ func (rec *recording) propose(ctx context.Context) error {
 		if i := slices.IndexFunc(pulls, func(p *github.Pull) bool { return p.Open }); i >= 0 {
 			rec.open = pulls[i]
 		}
+	}
+	if err := rec.mayWrite(ctx); err != nil {
+		return err
 	}
 	if rec.open == nil {
 		number, err := rec.client.OpenPull(ctx, rec.repo, rec.branch, rec.base, text.Title(), text.Text())
@@ -407,6 +413,9 @@ func (rec *recording) pushOn(ctx context.Context, now string, has []byte) error 
 func (rec *recording) write(ctx context.Context, expected, parent string, data []byte) error {
 	sha, err := rec.client.CreateCommit(ctx, rec.repo, parent, recordMessage(rec.entries), []github.Written{{Path: allowlist.Path, Content: data}})
 	if err != nil {
+		return err
+	}
+	if err := rec.mayWrite(ctx); err != nil {
 		return err
 	}
 	return rec.client.PutBranch(ctx, rec.repo, rec.branch, expected, sha, parent != expected)

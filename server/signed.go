@@ -247,6 +247,9 @@ func (w *worker) recordOnBranch(ctx context.Context, s subject, c *sides, r *rep
 	if err != nil {
 		return given(ctx, err, "a commit with sign-offs could not be made")
 	}
+	if err := w.mayWrite(ctx); err != nil {
+		return err
+	}
 	err = w.client.PutBranch(ctx, w.repo, s.pull.HeadRef, s.head, sha, false)
 	if errors.Is(err, github.ErrMoved) {
 		return nil
