@@ -203,7 +203,7 @@ func (w *worker) proposeRules(ctx context.Context, tip string) error {
 	if text.Lockfiles, err = scan.Lockfiles(ctx, tree); err != nil || len(text.Lockfiles) == 0 {
 		return err // nothing to watch yet; a pull request that adds something comes back here
 	}
-	list := []byte(emptyAllowlist)
+	list := []byte(allowlist.Template)
 	if text.All {
 		if list, err = w.seed(ctx, tree, tip, &text); err != nil {
 			return err
@@ -233,11 +233,6 @@ func (w *worker) proposeRules(ctx context.Context, tip string) error {
 	zerolog.Ctx(ctx).Info().Int("number", number).Msg("opened the pull request that says how to start")
 	return w.onboardingKnown(ctx, &github.Pull{Number: number, Open: true, BaseRef: w.repo.DefaultBranch})
 }
-
-const emptyAllowlist = `# What reviewers accepted of packages' build code and publishers, one [[allow]] for
-# each acceptance. Lockkeeper proposes entries as sign-offs are given. How to write
-# them by hand: lockkeeper allow add --help
-`
 
 // templateFor is the commented policy with that mode.
 func templateFor(mode policy.Mode) string {
@@ -269,5 +264,5 @@ func (w *worker) seed(ctx context.Context, tree scan.Tree, tip string, text *rep
 		}
 	}
 	slices.SortStableFunc(text.Seeded, func(a, b allowlist.Entry) int { return strings.Compare(a.Package, b.Package) })
-	return allowlist.Append([]byte(emptyAllowlist), text.Seeded...)
+	return allowlist.Append([]byte(allowlist.Template), text.Seeded...)
 }

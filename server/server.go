@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -202,7 +203,7 @@ func (s *Server) do(ctx context.Context, job queue.Job, attempt queue.Attempt) e
 // jobLog tells of one run of a job: scan is the same in every line about it, and
 // delivery is GitHub's id of what asked for it.
 func jobLog(log zerolog.Logger, job queue.Job, attempt queue.Attempt) zerolog.Logger {
-	with := log.With().Str("scan", scanID(job, attempt)).Str("kind", string(job.Kind)).Str("repository", job.Owner+"/"+job.Repo)
+	with := log.With().Str("scan", scanID(job, attempt)).Str("kind", string(job.Kind)).Str("repository", strings.Trim(job.Owner+"/"+job.Repo, "/"))
 	if job.Pull != 0 {
 		with = with.Int("pull", job.Pull)
 	}
