@@ -53,7 +53,12 @@ func Evaluate(in Input) Decision {
 		case WarnLevel:
 			o.State = Warned
 		case BlockLevel:
-			e.block(&o, said(f))
+			// What is listed is not unlisted, at whatever level.
+			if entry, _ := in.Allowlist.Admitting(f.AllowSubject(), in.Now); f.Rule == BuildCodeUnlisted && entry != nil {
+				e.ask(&o, said(f))
+			} else {
+				e.block(&o, said(f))
+			}
 		default:
 			e.ask(&o, said(f))
 		}

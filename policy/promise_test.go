@@ -365,7 +365,8 @@ func TestBlockedIsNeverLifted(t *testing.T) {
 		d := Evaluate(in)
 		blocked := 0
 		for _, f := range in.Findings {
-			if level, _ := in.Policy.LevelFor(f); level == BlockLevel {
+			// Both packages are listed, so that nothing is unlisted.
+			if level, _ := in.Policy.LevelFor(f); level == BlockLevel && f.Rule != BuildCodeUnlisted {
 				blocked++
 			}
 		}
@@ -373,6 +374,35 @@ func TestBlockedIsNeverLifted(t *testing.T) {
 			t.Fatalf("%d findings are at the level block, %d are blocked: %s", blocked, d.Count(Blocked), d.Conclusion)
 		}
 	})
+}
+
+// TestUnlistedIsBlockedBesideWhatAsks: where owners block code that is not listed, the
+// question about the same code as new code does not stand in for it.
+func TestUnlistedIsBlockedBesideWhatAsks(t *testing.T) {
+	code := &Code{Digest: lockkeeper.Sum([]byte("code")), Capabilities: []buildcode.Capability{"compile"}}
+	ring := lockkeeper.Package{Ecosystem: lockkeeper.Cargo, Name: "ring", Version: "1.2.3"}
+	in := Input{
+		Onboarded: true, Now: now, People: people, Author: people[4],
+		Policy: &Policy{Mode: All, Reviewers: Reviewers{Permission: Maintain, Count: 1}, Rules: map[Rule]Level{BuildCodeUnlisted: BlockLevel}},
+		Findings: []Finding{
+			{Rule: BuildCodeAdded, Package: ring, Lockfile: "Cargo.lock", Code: code},
+			{Rule: BuildCodeUnlisted, Package: ring, Lockfile: "Cargo.lock", Code: code},
+		},
+	}
+	added := in.Findings[0].Digest()
+	in.Statements = []Statement{{Finding: added, Verdict: SignOff, By: 1, Login: people[1].Login, At: now}}
+	if d := Evaluate(in); d.Conclusion != Failure || d.Count(Blocked) != 1 {
+		t.Errorf("not listed: %s, %d blocked", d.Conclusion, d.Count(Blocked))
+	}
+	in.Allowlist = &allowlist.List{Entries: []allowlist.Entry{{Package: "cargo/ring", May: []buildcode.Capability{"compile"}}}}
+	if d := Evaluate(in); d.Conclusion != Success || d.Count(Blocked) != 0 {
+		t.Errorf("listed: %s, %d blocked", d.Conclusion, d.Count(Blocked))
+	}
+	in.Policy.Rules[BuildCodeAdded] = BlockLevel
+	in.Allowlist = nil
+	if d := Evaluate(in); d.Conclusion != Failure || len(d.Outcomes) != 1 {
+		t.Errorf("both blocked: %s, %d outcomes", d.Conclusion, len(d.Outcomes))
+	}
 }
 
 // Evaluate is a function, keeps its input, orders its outcomes, gives reasons,

@@ -16,16 +16,30 @@ func ownCode(r Rule) bool { return r.Aspect() == allowlist.Code && r != Upstream
 
 // withoutListed drops build-code-unlisted where an entry of the allowlist admits the
 // code, and where the same code is asked about already because it is new or changed.
+// What somebody rejected stays, and so does what is blocked, unless the other is
+// blocked as well.
 func withoutListed(outcomes []Outcome) []Outcome {
 	key := func(o Outcome) string { return placeOf(o.Finding) + "\x00" + string(o.Finding.Code.Digest) }
-	asked := map[string]bool{}
+	asked := map[string]Level{}
 	for _, o := range outcomes {
-		if o.Finding.Rule != BuildCodeUnlisted && ownCode(o.Finding.Rule) && o.Finding.Code != nil && (o.Level == SignOffLevel || o.Level == BlockLevel) {
-			asked[key(o)] = true
+		if o.Finding.Rule == BuildCodeUnlisted || !ownCode(o.Finding.Rule) || o.Finding.Code == nil {
+			continue
+		}
+		if o.Level == BlockLevel || o.Level == SignOffLevel && asked[key(o)] != BlockLevel {
+			asked[key(o)] = o.Level
 		}
 	}
 	return slices.DeleteFunc(outcomes, func(o Outcome) bool {
-		return o.Finding.Rule == BuildCodeUnlisted && (o.State == Admitted || o.Finding.Code != nil && asked[key(o)])
+		switch {
+		case o.Finding.Rule != BuildCodeUnlisted || o.State == Rejected:
+			return false
+		case o.State == Admitted:
+			return true
+		case o.Finding.Code == nil:
+			return false
+		}
+		level, is := asked[key(o)]
+		return is && (o.State != Blocked || level == BlockLevel)
 	})
 }
 
