@@ -34,10 +34,14 @@ func (w *worker) granted(ctx context.Context, without string) (bool, error) {
 	now := w.cfg.Now()
 	if !ok || now.After(known.until) {
 		contents, pulls, err := w.cfg.App.MayWrite(ctx, w.job.Installation)
-		if err != nil {
+		switch {
+		case err == nil:
+			known = grant{write: contents && pulls, until: now.Add(grantFor)}
+		case !ok:
 			return false, err
+		default: // what was granted is rarely taken back, and then GitHub refuses the write
+			zerolog.Ctx(ctx).Warn().Err(err).Msg("could not look up again what the App may write")
 		}
-		known = grant{write: contents && pulls, until: now.Add(grantFor)}
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
