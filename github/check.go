@@ -83,19 +83,54 @@ func (c *Client) StartCheck(ctx context.Context, repo Repo, check Check) (int64,
 		if check.Summary != "" {
 			options.Output = check.output(nil)
 		}
-		return once(ctx, c.app.backoff, func() (int64, error) {
-			run, _, err := gh.Checks.CreateCheckRun(ctx, repo.Owner, repo.Name, options)
-			return run.GetID(), err
-		}, func() (int64, bool, error) {
-			runs, err := c.checkRuns(ctx, gh, repo, check.Head, check.Name)
-			for _, run := range runs {
-				if run.GetExternalID() == check.ExternalID {
-					return run.GetID(), true, err
-				}
-			}
-			return 0, false, err
+		return c.createCheck(ctx, gh, repo, check, options)
+	})
+}
+
+// CompleteCheck creates a check run that is complete from the start. If GitHub does
+// not confirm it, it is looked for before another is created. One call, and one more
+// for each 50 annotations after the first.
+func (c *Client) CompleteCheck(ctx context.Context, repo Repo, check Check) (int64, error) {
+	if err := check.validate(repo, true); err != nil {
+		return 0, err
+	}
+	check = check.bounded()
+	first := check.Annotations[:min(annotationsPerCall, len(check.Annotations))]
+	what := fmt.Sprintf("write check %q on %s of %s", check.Name, check.Head, repo)
+	id, err := call(ctx, c.session, what, func(ctx context.Context, gh *github.Client) (int64, error) {
+		return c.createCheck(ctx, gh, repo, check, github.CreateCheckRunOptions{
+			Name: check.Name, HeadSHA: check.Head, ExternalID: &check.ExternalID, DetailsURL: optional(check.DetailsURL),
+			Status: github.Ptr("completed"), Conclusion: github.Ptr(string(check.Conclusion)), Output: check.output(first),
 		})
 	})
+	if err != nil || len(first) == len(check.Annotations) {
+		return id, err
+	}
+	return id, c.annotate(ctx, repo, id, check, len(first))
+}
+
+func (c *Client) createCheck(ctx context.Context, gh *github.Client, repo Repo, check Check, options github.CreateCheckRunOptions) (int64, error) {
+	return once(ctx, c.app.backoff, func() (int64, error) {
+		run, _, err := gh.Checks.CreateCheckRun(ctx, repo.Owner, repo.Name, options)
+		return run.GetID(), err
+	}, func() (int64, bool, error) {
+		runs, err := c.checkRuns(ctx, gh, repo, check.Head, check.Name)
+		for _, run := range runs {
+			if run.GetExternalID() == check.ExternalID && run.GetStatus() == *options.Status {
+				return run.GetID(), true, err
+			}
+		}
+		return 0, false, err
+	})
+}
+
+// bounded is check with as many annotations as are sent.
+func (check Check) bounded() Check {
+	if left := len(check.Annotations) - maxAnnotations; left > 0 {
+		check.Annotations = check.Annotations[:maxAnnotations]
+		check.Summary = cutMarkdown(check.Summary, maxText-200) + fmt.Sprintf("\n\n%d further annotations are not shown at their lines.\n", left)
+	}
+	return check
 }
 
 // FinishCheck completes the check run id: conclusion and text first, so that the
@@ -106,13 +141,15 @@ func (c *Client) FinishCheck(ctx context.Context, repo Repo, id int64, check Che
 	if err := check.validate(repo, true); err != nil {
 		return err
 	}
-	if left := len(check.Annotations) - maxAnnotations; left > 0 {
-		check.Annotations = check.Annotations[:maxAnnotations]
-		check.Summary = cutMarkdown(check.Summary, maxText-200) + fmt.Sprintf("\n\n%d further annotations are not shown at their lines.\n", left)
-	}
+	return c.annotate(ctx, repo, id, check.bounded(), 0)
+}
+
+// annotate completes a check run that has sent annotations already, and sends the
+// others.
+func (c *Client) annotate(ctx context.Context, repo Repo, id int64, check Check, sent int) error {
 	what := fmt.Sprintf("finish check run %d of %s", id, repo)
 	_, err := call(ctx, c.session, what, func(ctx context.Context, gh *github.Client) (struct{}, error) {
-		for sent := 0; ; {
+		for sent := sent; ; {
 			batch := check.Annotations[sent:min(sent+annotationsPerCall, len(check.Annotations))]
 			if err := c.updateCheck(ctx, gh, repo, id, check, batch, sent); err != nil {
 				return struct{}{}, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-github/v82/github"
@@ -19,10 +20,13 @@ const maxComments = 20_000
 
 // comment of GitHub's, as far as it is needed. go-github's type lacks the App.
 type comment struct {
-	ID   int64        `json:"id"`
-	Body string       `json:"body"`
-	User *github.User `json:"user"`
-	App  *struct {
+	ID      int64            `json:"id"`
+	Body    string           `json:"body"`
+	User    *github.User     `json:"user"`
+	Created github.Timestamp `json:"created_at"`
+	Updated github.Timestamp `json:"updated_at"`
+	URL     string           `json:"html_url"`
+	App     *struct {
 		ID int64 `json:"id"`
 	} `json:"performed_via_github_app"`
 }
@@ -108,18 +112,27 @@ func checkMarker(repo Repo, marker, body string) error {
 	return nil
 }
 
+// pageOfComments is one page of those that were created or edited since then.
+func (c *Client) pageOfComments(ctx context.Context, gh *github.Client, repo Repo, number, page int, since time.Time) ([]comment, *github.Response, error) {
+	path := fmt.Sprintf("repos/%s/%s/issues/%d/comments?page=%d&per_page=%d", repo.Owner, repo.Name, number, page, perPage)
+	if !since.IsZero() {
+		path += "&since=" + since.UTC().Format(time.RFC3339)
+	}
+	req, err := gh.NewRequest(http.MethodGet, path, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	var comments []comment
+	resp, err := gh.Do(ctx, req, &comments)
+	return comments, resp, err
+}
+
 var errEnough = errors.New("found")
 
 func (c *Client) findComment(ctx context.Context, gh *github.Client, repo Repo, number int, marker string) (comment, error) {
 	var own comment
 	_, err := list("comments", maxComments, func(page int) ([]struct{}, *github.Response, error) {
-		path := fmt.Sprintf("repos/%s/%s/issues/%d/comments?page=%d&per_page=%d", repo.Owner, repo.Name, number, page, perPage)
-		req, err := gh.NewRequest(http.MethodGet, path, nil)
-		if err != nil {
-			return nil, nil, err
-		}
-		var comments []comment
-		resp, err := gh.Do(ctx, req, &comments)
+		comments, resp, err := c.pageOfComments(ctx, gh, repo, number, page, time.Time{})
 		if err != nil {
 			return nil, nil, err
 		}

@@ -17,6 +17,8 @@ type Comment struct {
 	// the comment was edited.
 	Created, Updated time.Time
 	URL              string
+	// Own: the App itself wrote it.
+	Own bool
 }
 
 // Comments lists the comments of a pull request that were created or edited
@@ -28,12 +30,8 @@ func (c *Client) Comments(ctx context.Context, repo Repo, number int, since time
 	}
 	what := fmt.Sprintf("list comments on %s#%d", repo, number)
 	return call(ctx, c.session, what, func(ctx context.Context, gh *github.Client) ([]Comment, error) {
-		found, err := list("comments", maxComments, func(page int) ([]*github.IssueComment, *github.Response, error) {
-			options := &github.IssueListCommentsOptions{ListOptions: github.ListOptions{Page: page, PerPage: perPage}}
-			if !since.IsZero() {
-				options.Since = &since
-			}
-			return gh.Issues.ListComments(ctx, repo.Owner, repo.Name, number, options)
+		found, err := list("comments", maxComments, func(page int) ([]comment, *github.Response, error) {
+			return c.pageOfComments(ctx, gh, repo, number, page, since)
 		})
 		if err != nil {
 			return nil, err
@@ -41,8 +39,8 @@ func (c *Client) Comments(ctx context.Context, repo Repo, number int, since time
 		comments := make([]Comment, 0, len(found))
 		for _, f := range found {
 			comments = append(comments, Comment{
-				ID: f.GetID(), Author: accountOf(f.User), Body: f.GetBody(),
-				Created: f.GetCreatedAt().Time, Updated: f.GetUpdatedAt().Time, URL: f.GetHTMLURL(),
+				ID: f.ID, Author: accountOf(f.User), Body: f.Body,
+				Created: f.Created.Time, Updated: f.Updated.Time, URL: f.URL, Own: c.wrote(f),
 			})
 		}
 		return comments, nil

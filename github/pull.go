@@ -47,6 +47,9 @@ type Pull struct {
 	// Ask Tip for the tip.
 	Base, BaseRef string
 	Repo          Repo
+	// Comments is how many the conversation has; -1 where GitHub did not say, as in
+	// lists.
+	Comments int
 }
 
 // maxPulls bounds the open pull requests of one repository.
@@ -190,6 +193,10 @@ func pullOf(pr *github.PullRequest) (*Pull, error) {
 		Base:     pr.GetBase().GetSHA(),
 		BaseRef:  pr.GetBase().GetRef(),
 		Repo:     repoOf(pr.GetBase().GetRepo()),
+		Comments: -1,
+	}
+	if pr.Comments != nil {
+		p.Comments = *pr.Comments
 	}
 	if p.Number == 0 || p.BaseRef == "" {
 		return nil, fmt.Errorf("GitHub's pull request %d lacks its number or base branch", p.ID)

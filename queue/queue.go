@@ -64,7 +64,7 @@ type Job struct {
 
 	Pull int    `json:"pull,omitempty"` // number, for Pull
 	Ref  string `json:"ref,omitempty"`  // branch, for Branch, Record and MergeGroup
-	Base string `json:"base,omitempty"` // base branch, for MergeGroup
+	Base string `json:"base,omitempty"` // base branch, for MergeGroup; for Pull the one that it probably goes to
 	SHA  string `json:"sha,omitempty"`  // commit, for MergeGroup and Commit
 
 	// Delivery is GitHub's id of the newest delivery about it, to find it again, and

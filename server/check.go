@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -19,10 +20,42 @@ import (
 // branch does not serve another.
 func checkName(baseRef string) string { return "lockkeeper: " + baseRef }
 
+// startIfSlow opens a check run in progress if the scan takes long. ended, called once
+// the scan is over, gives its id, 0 if there is none.
+func (w *worker) startIfSlow(ctx context.Context, s subject, before store.Scan) (ended func() (int64, error)) {
+	var check int64
+	var err error
+	over, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		timer := time.NewTimer(w.cfg.ShowAfter)
+		defer timer.Stop()
+		select {
+		case <-over:
+		case <-timer.C:
+			check, err = w.startCheck(ctx, s, before)
+		}
+	}()
+	return func() (int64, error) {
+		close(over)
+		<-done
+		return check, err
+	}
+}
+
+// shownBy is the check run of the scan before, if that was of the same head and base
+// branch; else 0.
+func (s subject) shownBy(before store.Scan) int64 {
+	if before.Head != s.head || before.BaseRef != s.baseRef {
+		return 0
+	}
+	return before.CheckID
+}
+
 // startCheck opens a check run in progress. While a rescan of the same head is
 // made, the run of the scan before stays as it is, and 0 is returned.
 func (w *worker) startCheck(ctx context.Context, s subject, before store.Scan) (int64, error) {
-	if before.CheckID != 0 && before.Head == s.head && before.BaseRef == s.baseRef {
+	if s.shownBy(before) != 0 {
 		return 0, nil
 	}
 	if err := w.mayWrite(ctx); err != nil {
@@ -39,13 +72,10 @@ func (w *worker) finishCheck(ctx context.Context, s subject, check int64, before
 		return 0, err
 	}
 	switch {
-	case check == 0 && same:
+	case check == 0 && same && s.shownBy(before) != 0:
 		check, out.Annotations = before.CheckID, nil
 	case check == 0:
-		var err error
-		if check, err = w.client.StartCheck(ctx, w.repo, github.Check{Name: out.Name, Head: out.Head, ExternalID: out.ExternalID}); err != nil {
-			return 0, err
-		}
+		return w.client.CompleteCheck(ctx, w.repo, out)
 	}
 	return check, w.client.FinishCheck(ctx, w.repo, check, out)
 }
@@ -155,7 +185,7 @@ func (w *worker) publish(ctx context.Context, s subject, check int64, before sto
 	found := summaryOf(r, shown, w.cfg.Now())
 	record := store.Scan{
 		RepoID: w.repo.ID, Pull: s.pull.Number, Head: s.head, Open: true, Base: v.sides.tipID, BaseRef: s.baseRef, MergeBase: v.sides.mergeBase,
-		CheckID: cmp.Or(check, before.CheckID), CommentID: before.CommentID, CommentDigest: before.CommentDigest,
+		CheckID: cmp.Or(check, s.shownBy(before)), CommentID: before.CommentID, CommentDigest: before.CommentDigest,
 		Generation: w.generation, Conclusion: r.Decision.Conclusion, At: w.cfg.Now(),
 	}
 	if record.Result, err = json.Marshal(found); err != nil {
@@ -178,7 +208,7 @@ func (w *worker) publish(ctx context.Context, s subject, check int64, before sto
 	if record.CheckID, err = w.finishCheck(ctx, s, check, before, out, found.same(shown)); err != nil {
 		return false, err
 	}
-	if err := w.comment(ctx, s, &record, r); err != nil {
+	if err := w.comment(ctx, s, &record, r, v.own); err != nil {
 		return false, err
 	}
 	w.count(shown, r)
@@ -202,8 +232,9 @@ func annotations(all []report.Annotation) []github.Annotation {
 }
 
 // comment writes the one comment if its meaning changed, and notes that in record. A
-// pull request about which there is nothing to say gets none.
-func (w *worker) comment(ctx context.Context, s subject, record *store.Scan, r *report.Report) error {
+// pull request about which there is nothing to say gets none. own is the oldest
+// comment of this kind that was found there, 0 for none.
+func (w *worker) comment(ctx context.Context, s subject, record *store.Scan, r *report.Report, own int64) error {
 	body := report.Comment(r, w.detailsURL(w.repo, s.pull.Number))
 	digest := string(report.Meaning(r))
 	silent := record.CommentID == 0 && len(r.Answers) == 0 && r.Decision.Count(policy.Open, policy.Blocked, policy.Rejected, policy.Signed) == 0
@@ -214,11 +245,7 @@ func (w *worker) comment(ctx context.Context, s subject, record *store.Scan, r *
 		return err
 	}
 	if record.CommentID == 0 { // a store that was lost must not lead to a second comment
-		id, _, err := w.client.FindComment(ctx, w.repo, s.pull.Number, report.Marker)
-		if err != nil {
-			return err
-		}
-		record.CommentID = id
+		record.CommentID = own
 	}
 	id, err := w.client.PutComment(ctx, w.repo, s.pull.Number, record.CommentID, report.Marker, body)
 	switch {

@@ -52,7 +52,7 @@ func TestPromise9FrozenWhileScanning(t *testing.T) {
 // a check run that GitHub shows before it.
 func TestPromise9FrozenWhileWriting(t *testing.T) {
 	for _, test := range []struct{ name, method, path string }{
-		{"the check", http.MethodPatch, "/check-runs/"},
+		{"the check", http.MethodPost, "/check-runs"},
 		{"the comment", http.MethodPost, "/comments"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -109,7 +109,7 @@ func (w *worker) decideGroup(ctx context.Context, v *verdict, in policy.Input, s
 // it proposes for the allowlist and who approved that. What it brings in is what its
 // own scan found; without a scan of its present head that is nothing.
 func (w *worker) part(ctx context.Context, in *policy.Input, group *sides, baseRef string, p *github.Pull) (map[lockkeeper.Digest]bool, *sides, error) {
-	sides, err := w.sides(ctx, baseRef, p.Head)
+	sides, err := w.sides(ctx, baseRef, "", p.Head)
 	if err != nil {
 		return nil, nil, err
 	}

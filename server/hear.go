@@ -14,6 +14,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/github"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/queue"
+	"github.com/lockkeeper/lockkeeper/report"
 	"github.com/lockkeeper/lockkeeper/store"
 )
 
@@ -56,13 +57,11 @@ func bodyDigest(body string) lockkeeper.Digest {
 // findings that were shown when it was written: a push between the comment and
 // this scan must not slip something new under "all" (promise 4).
 func (w *worker) hear(ctx context.Context, v *verdict, in policy.Input, s subject, before store.Scan) error {
-	comments, err := w.client.Comments(ctx, w.repo, s.pull.Number, time.Time{})
-	if err != nil {
-		return err
-	}
-	noted, err := w.cfg.Store.Comments(ctx, w.repo.ID, s.pull.Number)
-	if err != nil {
-		return err
+	comments, noted := v.said.listed, v.said.noted
+	for _, c := range comments {
+		if c.Own && v.own == 0 && strings.Contains(c.Body, report.Marker) {
+			v.own = c.ID
+		}
 	}
 	shown, err := shownBefore(before)
 	if err != nil {
@@ -99,6 +98,23 @@ func (w *worker) hear(ctx context.Context, v *verdict, in policy.Input, s subjec
 		}
 	}
 	return nil
+}
+
+// conversation is what GitHub lists of a pull request's comments, and what was noted
+// of them before that.
+type conversation struct {
+	listed []github.Comment
+	noted  []store.Comment
+}
+
+// said reads the comments. GitHub is not asked for them where it just said that there
+// are none: one that comes later has an event of its own.
+func (w *worker) said(ctx context.Context, s subject) (said conversation, err error) {
+	if said.noted, err = w.cfg.Store.Comments(ctx, w.repo.ID, s.pull.Number); err != nil || s.pull.Comments == 0 {
+		return said, err
+	}
+	said.listed, err = w.client.Comments(ctx, w.repo, s.pull.Number, time.Time{})
+	return said, err
 }
 
 // tellOthers queues the open pull requests, but the one of about, that show a finding

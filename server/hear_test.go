@@ -89,7 +89,7 @@ func TestPromise4ACommentIsOfItsTime(t *testing.T) {
 		w := newWorld(t, somePolicy)
 		p := w.open(map[string]string{"Cargo.lock": w.lock("grabber@2.0.0", "quiet@1.0.0")})
 		w.settle()
-		hold, reached := w.holdOnce("PATCH", "/repos/owner/app/check-runs")
+		hold, reached := w.holdOnce("POST", "/repos/owner/app/check-runs")
 		p.Push(githubtest.CommitSpec{Message: "Unrelated", Author: "author", Files: map[string]string{"README.md": "x\n"}})
 		<-reached // comments were listed
 		p.Comment("reviewer", yes)

@@ -163,7 +163,7 @@ func TestHoleRetarget(t *testing.T) {
 // anybody tries at once; the right check comes all the same.
 func TestHoleErrorAtTheFinalPost(t *testing.T) {
 	w := newWorld(t, somePolicy)
-	w.github.AddFault(githubtest.Fault{Method: "PATCH", Path: "/repos/*/*/check-runs", Status: 502, Times: 7})
+	w.github.AddFault(githubtest.Fault{Method: "POST", Path: "/repos/*/*/check-runs", Status: 502, Times: 7})
 	p := w.open(map[string]string{"Cargo.lock": w.lock("grabber@2.0.0", "quiet@1.0.0")})
 	w.eventually(p, "action_required")
 	if runs := w.repo.CheckRuns(p.Head()); len(runs) != 1 {

@@ -422,7 +422,7 @@ func (m *model) Meanwhile(t *rapid.T) {
 	p := m.pull(t)
 	m.drain()
 	hold, reached := make(chan struct{}), make(chan struct{}, 1)
-	at := rapid.SampledFrom([]string{"GET git/ref", "GET compare", "GET git/trees", "GET issues", "GET collaborators", "GET pulls", "PATCH check-runs", "POST issues", "PATCH issues"}).Draw(t, "at")
+	at := rapid.SampledFrom([]string{"GET git/ref", "GET compare", "GET git/trees", "GET issues", "GET collaborators", "GET pulls", "PATCH check-runs", "POST issues", "PATCH issues", "POST check-runs"}).Draw(t, "at")
 	method, part, _ := strings.Cut(at, " ")
 	remove := m.w.github.AddFault(githubtest.Fault{Method: method, Path: "/repos/owner/" + m.repo.Name + "/" + part, Times: 1, Hold: hold, Match: func(r *http.Request) bool {
 		select {

@@ -26,10 +26,10 @@ type organisationError struct {
 func (e *organisationError) Error() string { return e.err.Error() }
 func (e *organisationError) Unwrap() error { return e.err }
 
-// organisation reads the policy of the repository's owner, nil where there is none.
+// readOrganisation reads the policy of the repository's owner, nil where there is none.
 // GitHub does not tell a repository that is not there from one that is hidden from
 // the App, so that a policy which was seen once must not silently be gone.
-func (w *worker) organisation(ctx context.Context) (*policy.Policy, error) {
+func (w *worker) readOrganisation(ctx context.Context) (*policy.Policy, error) {
 	repo := github.Repo{Owner: w.repo.Owner, Name: organisationRepo}
 	data, err := w.client.File(ctx, repo, policy.Path, scan.MaxGuardSize)
 	switch {
@@ -88,6 +88,9 @@ func (w *worker) organisationKey() string {
 func (w *worker) organisationChanged(ctx context.Context, branch string) error {
 	repo, err := w.client.Repo(ctx, w.repo.Owner, w.repo.Name)
 	if err != nil || repo.DefaultBranch != branch {
+		return err
+	}
+	if err := w.noteOrganisationChange(ctx); err != nil {
 		return err
 	}
 	repos, err := w.client.Repos(ctx)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper/github/githubtest"
 )
@@ -28,6 +29,7 @@ func TestOrganisationPolicy(t *testing.T) {
 	w.want(p, "success", "without a policy of the organisation")
 
 	rules := w.github.AddRepo("acme", ".github", githubtest.RepoOptions{Private: true, Files: map[string]string{policyFile: "[rules]\nbuild-code-added = \"sign-off\"\n[reviewers]\nusers = [\"second\"]\n"}})
+	w.clock.Advance(time.Minute) // nobody told of it
 	p.Comment("outsider", "/lockkeeper rescan")
 	w.want(p, "action_required", "under the organisation's policy")
 	p.Comment("reviewer", yes)
@@ -62,9 +64,11 @@ func TestPromise3AHiddenOrganisationPolicyHolds(t *testing.T) {
 	w := newWorld(t, somePolicy)
 	w.organisation(somePolicy)
 	w.github.AddRepo("acme", ".github", githubtest.RepoOptions{Private: true, Files: map[string]string{policyFile: ""}})
+	w.clock.Advance(time.Minute) // nobody told of it
 	p := w.open(map[string]string{"Cargo.lock": w.lock("quiet@1.0.1")})
 	w.want(p, "success", "under an empty policy of the organisation")
 	w.github.AddFault(githubtest.Fault{Path: "/repos/acme/.github", Status: http.StatusNotFound})
+	w.clock.Advance(time.Minute)
 	p.Comment("outsider", "/lockkeeper rescan")
 	run := w.want(p, "failure", "when the organisation's repository is hidden")
 	if !strings.Contains(run.Summary, "cannot be seen any more") {
@@ -80,6 +84,7 @@ func TestOrganisationWithoutRepositoryPolicy(t *testing.T) {
 	p := w.open(map[string]string{"Cargo.lock": w.lock("grabber@2.0.0", "quiet@1.0.0")})
 	w.want(p, "neutral", "without any policy")
 	w.github.AddRepo("acme", ".github", githubtest.RepoOptions{Files: map[string]string{policyFile: "# defaults\n"}})
+	w.clock.Advance(time.Minute) // nobody told of it
 	p.Comment("outsider", "/lockkeeper rescan")
 	w.want(p, "action_required", "under the organisation's")
 }

@@ -59,16 +59,22 @@ type Config struct {
 	Metrics *metrics.Metrics
 	// Tracer follows each job; nil means that nobody wants to know.
 	Tracer stage.Observer
+	// ShowAfter is after how long a scan shows that it is under way, by a check run in
+	// progress; 0 means a second. One that is done before takes one write less.
+	ShowAfter time.Duration
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
 
 // Server answers webhooks and does jobs.
 type Server struct {
-	cfg    Config
-	queue  *queue.Queue
-	pages  http.Handler // nil: there are none
-	grants grants
+	cfg   Config
+	queue *queue.Queue
+	// What was read of GitHub lately: git's objects, and organisations' policies.
+	objects       *objects
+	organisations *organisations
+	pages         http.Handler // nil: there are none
+	grants        grants
 
 	bodies bodies
 
@@ -93,7 +99,10 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Metrics == nil {
 		cfg.Metrics = metrics.New("")
 	}
-	s := &Server{cfg: cfg}
+	if cfg.ShowAfter == 0 {
+		cfg.ShowAfter = time.Second
+	}
+	s := &Server{cfg: cfg, objects: newObjects(), organisations: newOrganisations()}
 	var err error
 	s.queue, err = queue.New(cfg.Log.WithContext(ctx), cfg.Store, s.work, queue.Config{MaxWorkers: cfg.Workers})
 	if err != nil {

@@ -131,7 +131,11 @@ func jobsOf(event any) []queue.Job {
 		default:
 			return nil
 		}
-		return pullJobs(e.GetInstallation(), e.GetRepo(), e.GetNumber())
+		jobs := pullJobs(e.GetInstallation(), e.GetRepo(), e.GetNumber())
+		for i := range jobs {
+			jobs[i].Base = e.GetPullRequest().GetBase().GetRef()
+		}
+		return jobs
 	case *gh.PullRequestReviewEvent:
 		return pullJobs(e.GetInstallation(), e.GetRepo(), e.GetPullRequest().GetNumber())
 	case *gh.IssueCommentEvent:
@@ -215,7 +219,10 @@ func ownerLogin(repo *gh.PushEventRepository) *string {
 // touchesRules reports whether a push may have changed .lockkeeper. The payload
 // lists twenty commits at most; beyond that it may.
 func touchesRules(e *gh.PushEvent) bool {
-	if e.GetForced() || e.GetCreated() || len(e.Commits) >= 20 {
+	if e.GetCreated() {
+		return false // no pull request that is open goes to a branch that was not there
+	}
+	if e.GetForced() || len(e.Commits) >= 20 {
 		return true
 	}
 	for _, c := range e.Commits {

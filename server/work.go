@@ -1,12 +1,15 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/github"
@@ -34,14 +37,15 @@ type subject struct {
 	pull    *github.Pull // nil for a merge group
 	baseRef string
 	head    string
-	private bool // not everybody may read what is said here
+	tip     string // of the base branch, if it is known already
+	private bool   // not everybody may read what is said here
 	// queued are the open pull requests of which a merge group may be made.
 	queued func(c *sides) []*github.Pull
 }
 
 // pull scans one pull request and answers what was said in it.
 func (w *worker) pull(ctx context.Context, number int) error {
-	pull, err := w.client.Pull(ctx, w.repo, number)
+	pull, tip, err := w.pullAndTip(ctx, number)
 	if err != nil {
 		return err
 	}
@@ -56,7 +60,35 @@ func (w *worker) pull(ctx context.Context, number int) error {
 	if err := w.cfg.Store.PutRepository(ctx, known); err != nil {
 		return err
 	}
-	return w.judge(ctx, subject{pull: pull, private: pull.Repo.Private, baseRef: pull.BaseRef, head: pull.Head})
+	return w.judge(ctx, subject{pull: pull, private: pull.Repo.Private, baseRef: pull.BaseRef, head: pull.Head, tip: tip})
+}
+
+// pullAndTip reads a pull request, and at the same time the tip of the branch that it
+// was last known to go to; empty if it is another one by now.
+func (w *worker) pullAndTip(ctx context.Context, number int) (pull *github.Pull, tip string, err error) {
+	before, _, err := w.cfg.Store.GetScan(ctx, w.repo.ID, number)
+	if err != nil {
+		return nil, "", err
+	}
+	base := cmp.Or(w.job.Base, before.BaseRef)
+	var both errgroup.Group
+	both.Go(func() error {
+		pull, err = w.client.Pull(ctx, w.repo, number)
+		return err
+	})
+	if base != "" {
+		both.Go(func() error {
+			tip, _ = w.client.Tip(ctx, w.repo, base) // what is wrong with it shows when it is needed
+			return nil
+		})
+	}
+	if err := both.Wait(); err != nil {
+		return nil, "", err
+	}
+	if pull.BaseRef != base {
+		tip = ""
+	}
+	return pull, tip, nil
 }
 
 // closed notes that a pull request is open no more. Another one that is opened
@@ -117,11 +149,12 @@ func (w *worker) judge(ctx context.Context, s subject) error {
 	if err != nil {
 		return err
 	}
-	check, err := w.startCheck(ctx, s, before)
-	if err != nil {
-		return err
-	}
+	ended := w.startIfSlow(ctx, s, before)
 	v, err := w.line(ctx, s, before)
+	check, failed := ended()
+	if failed != nil {
+		return errors.Join(failed, err)
+	}
 	var broken *scan.RulesError
 	var organisation *organisationError
 	var tooLarge *github.TooLarge
@@ -167,7 +200,9 @@ type verdict struct {
 	report *report.Report
 	// statements that were made about the findings, and what was said in comments.
 	statements []policy.Statement
+	said       conversation
 	heard      []heard
+	own        int64     // the App's own comment, 0 if there is none
 	next       time.Time // when to look again, whatever happens; zero for never
 }
 
@@ -180,10 +215,12 @@ func (v *verdict) again(at time.Time) {
 
 // line reads, scans and decides, and writes nothing to GitHub.
 func (w *worker) line(ctx context.Context, s subject, before store.Scan) (*verdict, error) {
-	sides, rules, err := w.read(ctx, s)
+	v := &verdict{}
+	rules, err := w.read(ctx, s, v)
 	if err != nil {
 		return nil, err
 	}
+	sides := v.sides
 	scanner := *w.cfg.Scanner
 	if !w.cfg.NoForeign {
 		scanner.Repositories = w.client.Public()
@@ -202,7 +239,7 @@ func (w *worker) line(ctx context.Context, s subject, before store.Scan) (*verdi
 		return nil, err
 	}
 	sides.rules = rules
-	v := &verdict{sides: sides, report: &report.Report{Scan: result, Onboarded: rules.Onboarded, BaseBranch: s.baseRef}}
+	v.report = &report.Report{Scan: result, Onboarded: rules.Onboarded, BaseBranch: s.baseRef}
 	if p := s.pull; p != nil {
 		v.report.Pull = &report.Pull{Repository: w.repo.String(), Number: p.Number, Title: p.Title, Author: p.Author.Login, AuthorID: p.Author.ID, URL: p.URL}
 	}
@@ -221,23 +258,36 @@ func (w *worker) line(ctx context.Context, s subject, before store.Scan) (*verdi
 	return v, nil
 }
 
-// read brings both sides of a change, and the rules that it is judged by.
-func (w *worker) read(ctx context.Context, s subject) (_ *sides, rules scan.Rules, err error) {
+// read brings both sides of a change, the rules that it is judged by and what was said
+// in it. It asks for all that does not depend on each other at once.
+func (w *worker) read(ctx context.Context, s subject, v *verdict) (rules scan.Rules, err error) {
 	ctx, end := stage.Begin(ctx, stage.Read)
 	defer func() { end(err) }()
-	sides, err := w.sides(ctx, s.baseRef, s.head)
-	if err != nil {
-		return nil, rules, err
+	all, together := errgroup.WithContext(ctx)
+	var organisation *policy.Policy
+	all.Go(func() (err error) {
+		organisation, err = w.organisation(together)
+		return err
+	})
+	if s.pull != nil {
+		all.Go(func() (err error) {
+			v.said, err = w.said(together, s)
+			return err
+		})
 	}
-	rules, err = scan.ReadRules(ctx, sides.tip, sides.head)
-	if err != nil {
-		return nil, rules, err
-	}
-	organisation, err := w.organisation(ctx)
-	if err != nil {
-		return nil, rules, err
-	}
-	return sides, rules.Under(organisation), nil
+	all.Go(func() error {
+		_, err := w.tree(s.head).Files(together) // for sides, which needs them soon
+		return err
+	})
+	all.Go(func() (err error) {
+		if v.sides, err = w.sides(together, s.baseRef, s.tip, s.head); err != nil {
+			return err
+		}
+		rules, err = scan.ReadRules(together, v.sides.tip, v.sides.head)
+		return err
+	})
+	err = all.Wait()
+	return rules.Under(organisation), err
 }
 
 // sides are the revisions of one change.
@@ -260,13 +310,14 @@ func (emptyTree) Read(_ context.Context, f lockkeeper.TreeFile, _ int64) ([]byte
 
 // sides fixes the tip of the base branch, the merge base and the commits between.
 // Without a common ancestor everything in the head is new.
-func (w *worker) sides(ctx context.Context, baseRef, head string) (*sides, error) {
-	tip, err := w.client.Tip(ctx, w.repo, baseRef)
-	if err != nil {
-		return nil, err
+func (w *worker) sides(ctx context.Context, baseRef, tip, head string) (*sides, error) {
+	if tip == "" {
+		var err error
+		if tip, err = w.client.Tip(ctx, w.repo, baseRef); err != nil {
+			return nil, err
+		}
 	}
-	tree := func(commit string) scan.Tree { return &commitTree{client: w.client, repo: w.repo, commit: commit} }
-	out := &sides{tip: tree(tip), tipID: tip, head: tree(head)}
+	out := &sides{tip: w.tree(tip), tipID: tip, head: w.tree(head)}
 	comparison, err := w.client.Compare(ctx, w.repo, tip, head)
 	switch {
 	case errors.Is(err, github.ErrNoMergeBase):
@@ -276,11 +327,15 @@ func (w *worker) sides(ctx context.Context, baseRef, head string) (*sides, error
 		return nil, err
 	}
 	out.mergeBase, out.commits = comparison.MergeBase, comparison.Commits
-	out.base = tree(out.mergeBase)
+	out.base = w.tree(out.mergeBase)
 	if out.mergeBase == tip {
 		out.base = out.tip
 	}
 	return out, nil
+}
+
+func (w *worker) tree(commit string) scan.Tree {
+	return &commitTree{client: w.client, objects: w.objects, installation: w.job.Installation, repo: w.repo, commit: commit}
 }
 
 // retryUnverified is how long to wait before asking a registry again that did

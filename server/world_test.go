@@ -103,6 +103,8 @@ type world struct {
 	branches int // opened so far: topic-1, topic-2, ...
 	// onRequest is called before GitHub answers a request.
 	onRequest atomic.Pointer[func(*http.Request)]
+	onAnswer  atomic.Pointer[func(*http.Request)] // after it answered
+	showAfter time.Duration                       // by default longer than any test
 	clock     *clock
 	ids       map[string]int64 // of people, by login
 	dir       string           // of database and cache
@@ -197,7 +199,7 @@ func newWorld(t *testing.T, policy string, before ...func(*world)) *world {
 // newWorldWith is newWorld with another GitHub or server.
 func newWorldWith(t *testing.T, policy string, hub githubtest.Config, change func(*server.Config), before ...func(*world)) *world {
 	t.Helper()
-	w := &world{t: t, registry: registrytest.New(), log: &lockedBuffer{}, clock: &clock{}, ids: map[string]int64{}, change: change, drain: 20 * time.Second}
+	w := &world{t: t, registry: registrytest.New(), log: &lockedBuffer{}, clock: &clock{}, ids: map[string]int64{}, change: change, drain: 20 * time.Second, showAfter: time.Hour}
 	must(t, w.registry.LoadText([]byte(crates)))
 	must(t, w.registry.Start())
 	t.Cleanup(func() { w.registry.Close() })
@@ -210,6 +212,9 @@ func newWorldWith(t *testing.T, policy string, hub githubtest.Config, change fun
 			(*f)(r)
 		}
 		w.github.ServeHTTP(out, r)
+		if f := w.onAnswer.Load(); f != nil {
+			(*f)(r)
+		}
 	}))
 	t.Cleanup(func() { w.github.Close(); front.Close() })
 	w.github.SetURL(front.URL)
@@ -260,7 +265,7 @@ func (w *world) start() {
 	must(t, err)
 	w.scanner = &scan.Scanner{Registries: map[lockkeeper.Ecosystem]registry.Client{lockkeeper.Cargo: client}, Facts: w.metrics.Facts(w.store), Owners: w.store}
 	cfg := server.Config{
-		Now: w.clock.Now, WebhookSecret: secret, App: w.app, Store: w.store, Log: zerolog.New(w.log).Level(zerolog.TraceLevel),
+		Now: w.clock.Now, ShowAfter: w.showAfter, WebhookSecret: secret, App: w.app, Store: w.store, Log: zerolog.New(w.log).Level(zerolog.TraceLevel),
 		Scanner: w.scanner,
 		Metrics: w.metrics,
 	}

@@ -8,9 +8,9 @@ import (
 	"github.com/lockkeeper/lockkeeper/github/githubtest"
 )
 
-// TestWritesOfAScan: a check run takes two writes for a new head and one after that,
-// also with more findings than GitHub takes annotations at once, and the comment one,
-// if what it says changed.
+// TestWritesOfAScan: a check run takes one write, also with more findings than GitHub
+// takes annotations at once, and the comment one, if what it says changed. Two are
+// needed where a scan takes so long that people should see that it is under way.
 func TestWritesOfAScan(t *testing.T) {
 	w := newWorld(t, somePolicy)
 	const many = 70
@@ -42,7 +42,7 @@ func TestWritesOfAScan(t *testing.T) {
 	}
 	w.github.ResetRequests()
 	p := w.open(map[string]string{"Cargo.lock": w.lock(packages...)})
-	writes("a new pull request", "POST check-runs", "PATCH check-runs", "POST issues/1/comments")
+	writes("a new pull request", "POST check-runs", "POST issues/1/comments")
 	run := w.check(p.Head(), mainCheck)
 	if len(run.Annotations) != 50 || run.Title != "70 packages need a sign-off" || !strings.Contains(run.Summary, "20 further findings are not marked") {
 		t.Errorf("%d annotations, %q:\n%s", len(run.Annotations), run.Title, run.Summary)
@@ -50,7 +50,7 @@ func TestWritesOfAScan(t *testing.T) {
 	p.Review("outsider", "COMMENTED", "", "hm")
 	writes("nothing new", "PATCH check-runs")
 	p.Push(githubtest.CommitSpec{Message: "Unrelated", Author: "author", Files: map[string]string{"README.md": "x\n"}})
-	writes("a push that changes nothing", "POST check-runs", "PATCH check-runs")
+	writes("a push that changes nothing", "POST check-runs")
 	c := p.Comment("reviewer", yes)
 	writes("a sign-off", "PATCH check-runs", "PATCH issues/comments", fmt.Sprintf("POST issues/comments/%d/reactions", c.ID))
 	w.want(p, "success", "after the sign-off")
