@@ -33,6 +33,8 @@ type engine struct {
 	begin func(ctx context.Context) (tx, error)
 	// runner is SQL for the client that a row of river_job was last given to.
 	runner string
+	// moment is SQL for what scheduled_at holds, from the microseconds in $1.
+	moment string
 	// shared: other processes may be at work on the same database.
 	shared bool
 }
@@ -61,7 +63,7 @@ func newEngine(ctx context.Context, s *store.Store, config *river.Config) (*engi
 		if err != nil {
 			return nil, err
 		}
-		return &engine{client: c, shared: true, runner: `attempted_by[cardinality(attempted_by)]`,
+		return &engine{client: c, shared: true, runner: `attempted_by[cardinality(attempted_by)]`, moment: `to_timestamp($1::bigint / 1000000.0)`,
 			begin: func(ctx context.Context) (tx, error) {
 				begun, err := pool.Begin(ctx)
 				return postgresTx{riverTx[pgx.Tx]{c, begun}}, err
@@ -71,7 +73,7 @@ func newEngine(ctx context.Context, s *store.Store, config *river.Config) (*engi
 	if err != nil {
 		return nil, err
 	}
-	return &engine{client: c, runner: `attempted_by ->> '$[#-1]'`,
+	return &engine{client: c, runner: `attempted_by ->> '$[#-1]'`, moment: `strftime('%Y-%m-%d %H:%M:%f', $1 / 1000000.0, 'unixepoch')`,
 		begin: func(ctx context.Context) (tx, error) {
 			begun, err := s.DB().BeginTx(ctx, nil)
 			return sqliteTx{riverTx[*sql.Tx]{c, begun}}, err

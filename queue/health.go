@@ -34,16 +34,21 @@ func (q *Queue) Check(ctx context.Context) error {
 	return nil
 }
 
-// Oldest is for how long the job has been due that has waited longest; 0 where
-// none is.
+// Oldest is for how long the job has been due that has waited longest, of the hundred
+// that came first; 0 where none is.
 func (q *Queue) Oldest(ctx context.Context) (time.Duration, error) {
 	due, err := q.engine.JobList(ctx, river.NewJobListParams().Kinds(args{}.Kind()).States(rivertype.JobStateAvailable).
-		OrderBy(river.JobListOrderByScheduledAt, river.SortOrderAsc).First(1))
+		OrderBy(river.JobListOrderByID, river.SortOrderAsc).First(100))
 	if err != nil {
 		return 0, fmt.Errorf("look for the oldest job: %w", err)
 	}
-	if len(due.Jobs) == 0 {
-		return 0, nil
+	var oldest time.Duration
+	for _, job := range due.Jobs {
+		since := job.ScheduledAt // of a retry
+		if job.CreatedAt.After(since) {
+			since = job.CreatedAt // of a new one, whose moment is but its place in the line
+		}
+		oldest = max(oldest, time.Since(since))
 	}
-	return max(time.Since(due.Jobs[0].ScheduledAt), 0), nil
+	return oldest, nil
 }

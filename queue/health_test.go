@@ -47,7 +47,7 @@ func testCheck(t *testing.T, fresh func(testing.TB) string) {
 	if q.engine.shared {
 		earlier = `now() - interval '5 minutes'`
 	}
-	if _, err := q.store.DB().Exec(`UPDATE river_job SET scheduled_at = ` + earlier); err != nil {
+	if _, err := q.store.DB().Exec(`UPDATE river_job SET created_at = ` + earlier + `, scheduled_at = ` + earlier); err != nil {
 		t.Fatal(err)
 	}
 	if age := oldest(); age < 5*time.Minute || age > 6*time.Minute {

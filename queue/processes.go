@@ -212,7 +212,7 @@ func (q *Queue) takeOver(ctx context.Context, t tx) error {
 		return err
 	}
 	for _, o := range orphans {
-		if err := q.insertTx(ctx, t, o.key, o.priority); err != nil {
+		if _, err := q.insertTx(ctx, t, o.key, o.priority); err != nil {
 			return err
 		}
 	}

@@ -75,6 +75,9 @@ type Job struct {
 	// Comment is the id of a new comment on the pull request; 0 for other events.
 	// All of them reach the run, in Attempt.Comments, however events coalesce.
 	Comment int64 `json:"-"`
+	// Person: somebody did something and looks for the answer. Such jobs go before all
+	// others.
+	Person bool `json:"person,omitempty"`
 	// Background: nobody waits for it. Other jobs go first.
 	Background bool `json:"background,omitempty"`
 }
@@ -126,7 +129,7 @@ const (
 	maxAttempts = math.MaxInt16
 	maxKey      = 512 // bytes; a branch's name is at most 255
 
-	byPeople, byNobody = 1, 3 // River's priorities, 1 first
+	byPeople, byEvents, byNobody = 1, 2, 3 // River's priorities, 1 first
 )
 
 // Queue is River with our count of events beside it. All methods may be used at
@@ -229,11 +232,22 @@ func (q *Queue) putTx(ctx context.Context, t tx, key string, j Job) error {
 			return err
 		}
 	}
-	priority := byPeople
-	if j.Background {
-		priority = byNobody
+	priority := j.priority()
+	fresh, err := q.insertTx(ctx, t, key, priority)
+	if err != nil || fresh == 0 {
+		return err // what had a job before keeps its place
 	}
-	return q.insertTx(ctx, t, key, priority)
+	return q.place(ctx, t, fresh, j.Installation, priority)
+}
+
+func (j Job) priority() int {
+	switch {
+	case j.Person:
+		return byPeople
+	case j.Background:
+		return byNobody
+	}
+	return byEvents
 }
 
 // undone are the states of a job that is left to do, the running ones included:
@@ -243,28 +257,29 @@ var undone = []rivertype.JobState{
 	rivertype.JobStateRunning, rivertype.JobStateScheduled,
 }
 
-// insertTx sees to it that a job for key exists, of at least that priority.
-func (q *Queue) insertTx(ctx context.Context, t tx, key string, priority int) error {
+// insertTx sees to it that a job for key exists, of at least that priority. It returns
+// the id of a new one, 0 if there was one.
+func (q *Queue) insertTx(ctx context.Context, t tx, key string, priority int) (fresh int64, err error) {
 	inserted, err := t.insert(ctx, args{Key: key}, &river.InsertOpts{
 		Priority: priority, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: undone},
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if !inserted.UniqueSkippedAsDuplicate {
-		return nil
+		return inserted.Job.ID, nil
 	}
-	if waits := inserted.Job.State; priority == byPeople && (waits == rivertype.JobStateScheduled || waits == rivertype.JobStateRetryable) {
+	if waits := inserted.Job.State; priority < byNobody && (waits == rivertype.JobStateScheduled || waits == rivertype.JobStateRetryable) {
 		// News end a wait: what was retried for may be settled by them.
 		if err := t.retry(ctx, inserted.Job.ID); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if inserted.Job.Priority > priority {
 		// Somebody waits now for what was queued in the background.
 		err = t.exec(ctx, `UPDATE river_job SET priority = $1 WHERE id = $2`, priority, inserted.Job.ID)
 	}
-	return err
+	return 0, err
 }
 
 // key identifies what j is about.

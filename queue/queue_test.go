@@ -429,16 +429,18 @@ func testPeopleFirst(t *testing.T, fresh func(testing.TB) string) {
 	}, Config{MaxWorkers: 1})
 	done := completions(t, q)
 	background := func(n int) Job { j := pull(n); j.Background = true; return j }
-	mustPut(t, q, background(1), background(2), background(3), pull(4))
-	mustPut(t, q, pull(3))       // somebody waits for it now
-	mustPut(t, q, background(4)) // and still for this one
+	person := func(n int) Job { j := pull(n); j.Person = true; return j }
+	mustPut(t, q, background(1), background(2), background(3), pull(4), person(5))
+	mustPut(t, q, pull(3))       // it matters now
+	mustPut(t, q, background(4)) // and this one still does
+	mustPut(t, q, background(6), person(6))
 	startNow(t, q)
-	for range 4 {
-		receive(t, done, "four jobs")
+	for range 6 {
+		receive(t, done, "six jobs")
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if diff := cmp.Diff([]int{3, 4, 1, 2}, order); diff != "" {
+	if diff := cmp.Diff([]int{5, 6, 4, 3, 1, 2}, order); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)
 	}
 }

@@ -23,6 +23,7 @@ var suite = map[string]func(t *testing.T, fresh func(testing.TB) string){
 	"Retry at is honoured":          testRetryAtIsHonoured,
 	"Comments":                      testComments,
 	"People first":                  testPeopleFirst,
+	"One burst starves nobody":      testOneBurstStarvesNobody,
 	"Everything at once":            testEverythingAtOnce,
 	"Killed after put":              testKilledAfterPut,
 	"Killed during run":             testKilledDuringRun,

@@ -28,7 +28,7 @@ func (q *Queue) sweep(ctx context.Context) error {
 			return err
 		}
 		for _, key := range keys {
-			if err := q.insertTx(ctx, t, key, byNobody); err != nil {
+			if _, err := q.insertTx(ctx, t, key, byNobody); err != nil {
 				return fmt.Errorf("make the missing job for %s: %w", key, err)
 			}
 		}

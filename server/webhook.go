@@ -137,13 +137,13 @@ func jobsOf(event any) []queue.Job {
 		}
 		return jobs
 	case *gh.PullRequestReviewEvent:
-		return pullJobs(e.GetInstallation(), e.GetRepo(), e.GetPullRequest().GetNumber())
+		return byPerson(pullJobs(e.GetInstallation(), e.GetRepo(), e.GetPullRequest().GetNumber()))
 	case *gh.IssueCommentEvent:
 		// Bots are not heard, and this App's own comment shows the commands.
 		if e.GetAction() != "created" || !e.GetIssue().IsPullRequest() || e.GetComment().GetUser().GetType() == "Bot" || !strings.Contains(strings.ToLower(e.GetComment().GetBody()), "/lockkeeper") {
 			return nil
 		}
-		return pullJobs(e.GetInstallation(), e.GetRepo(), e.GetIssue().GetNumber())
+		return byPerson(pullJobs(e.GetInstallation(), e.GetRepo(), e.GetIssue().GetNumber()))
 	case *gh.MergeGroupEvent:
 		if e.GetAction() != "checks_requested" {
 			return nil
@@ -167,14 +167,14 @@ func jobsOf(event any) []queue.Job {
 			return nil
 		}
 		job, ok := jobOf(e.GetInstallation(), e.GetRepo())
-		job.Kind, job.SHA = queue.Commit, e.GetCheckRun().GetHeadSHA()
+		job.Kind, job.Person, job.SHA = queue.Commit, true, e.GetCheckRun().GetHeadSHA()
 		return only(job, ok && job.SHA != "")
 	case *gh.CheckSuiteEvent:
 		if e.GetAction() != "rerequested" {
 			return nil
 		}
 		job, ok := jobOf(e.GetInstallation(), e.GetRepo())
-		job.Kind, job.SHA = queue.Commit, e.GetCheckSuite().GetHeadSHA()
+		job.Kind, job.Person, job.SHA = queue.Commit, true, e.GetCheckSuite().GetHeadSHA()
 		return only(job, ok && job.SHA != "")
 	case *gh.InstallationEvent:
 		return installationJob(e.GetInstallation())
@@ -187,6 +187,14 @@ func jobsOf(event any) []queue.Job {
 func installationJob(installation *gh.Installation) []queue.Job {
 	job := queue.Job{Kind: queue.Installation, Installation: installation.GetID(), Background: true}
 	return only(job, job.Installation != 0)
+}
+
+// byPerson marks what somebody waits for the answer to.
+func byPerson(jobs []queue.Job) []queue.Job {
+	for i := range jobs {
+		jobs[i].Person = true
+	}
+	return jobs
 }
 
 func pullJobs(installation *gh.Installation, repo *gh.Repository, number int) []queue.Job {

@@ -117,7 +117,7 @@ func (w *worker) branch(ctx context.Context, branch string) error {
 	if err != nil {
 		return err
 	}
-	if err := w.enqueue(ctx, pulls); err != nil {
+	if err := w.enqueue(ctx, pulls, queue.Job{Background: true}); err != nil {
 		return err
 	}
 	return w.rulesMoved(ctx, branch, pulls)
@@ -129,12 +129,15 @@ func (w *worker) commit(ctx context.Context, sha string) error {
 	if err != nil {
 		return err
 	}
-	return w.enqueue(ctx, pulls)
+	return w.enqueue(ctx, pulls, queue.Job{Person: true})
 }
 
-func (w *worker) enqueue(ctx context.Context, pulls []*github.Pull) error {
+// enqueue queues pull requests as urgently as like is.
+func (w *worker) enqueue(ctx context.Context, pulls []*github.Pull, like queue.Job) error {
 	for _, p := range pulls {
-		job := queue.Job{Kind: queue.Pull, Installation: w.job.Installation, RepoID: w.repo.ID, Owner: w.repo.Owner, Repo: w.repo.Name, Pull: p.Number}
+		job := like
+		job.Kind, job.Installation, job.RepoID, job.Owner, job.Repo = queue.Pull, w.job.Installation, w.repo.ID, w.repo.Owner, w.repo.Name
+		job.Pull, job.Base = p.Number, p.BaseRef
 		if err := w.queue.Put(ctx, job); err != nil {
 			return fmt.Errorf("queue pull request %d: %w", p.Number, err)
 		}

@@ -33,8 +33,9 @@ type details struct {
 }
 
 // job is the queue's name for the pull request.
-func (d *details) job() queue.Job {
-	return queue.Job{Kind: queue.Pull, Installation: d.place.Installation, RepoID: d.place.ID, Owner: d.place.Owner, Repo: d.place.Name, Pull: d.number}
+// job is about the pull request; person: somebody waits for it to be done.
+func (d *details) job(person bool) queue.Job {
+	return queue.Job{Kind: queue.Pull, Installation: d.place.Installation, RepoID: d.place.ID, Owner: d.place.Owner, Repo: d.place.Name, Pull: d.number, Person: person}
 }
 
 func (d *details) path() string { return PullURL("", d.place.Owner, d.place.Name, d.number) }
@@ -125,7 +126,7 @@ func (p *Pages) pull(v *visit) error {
 
 // showPull writes the page; ticked are the findings whose boxes are ticked.
 func (p *Pages) showPull(v *visit, d *details, page pullPage, ticked map[lockkeeper.Digest]bool) error {
-	settled, err := p.cfg.Jobs.Settled(v.r.Context(), d.job())
+	settled, err := p.cfg.Jobs.Settled(v.r.Context(), d.job(false))
 	if err != nil {
 		return err
 	}
@@ -248,10 +249,10 @@ func (p *Pages) sign(v *visit) error {
 			return err
 		}
 	}
-	if err := p.cfg.Jobs.Put(v.r.Context(), d.job()); err != nil {
+	if err := p.cfg.Jobs.Put(v.r.Context(), d.job(true)); err != nil {
 		return err
 	}
-	if err := p.cfg.TellOthers(v.r.Context(), d.job(), about); err != nil {
+	if err := p.cfg.TellOthers(v.r.Context(), d.job(false), about); err != nil {
 		return err
 	}
 	outcome := "later"
@@ -272,7 +273,7 @@ func (p *Pages) counted(v *visit, d *details) bool {
 	ticker := time.NewTicker(countedEvery)
 	defer ticker.Stop()
 	for {
-		if settled, err := p.cfg.Jobs.Settled(v.r.Context(), d.job()); err != nil || settled {
+		if settled, err := p.cfg.Jobs.Settled(v.r.Context(), d.job(false)); err != nil || settled {
 			return err == nil
 		}
 		select {
