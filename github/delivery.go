@@ -30,6 +30,8 @@ type Delivery struct {
 	GUID  string // X-GitHub-Delivery, the same for all attempts
 	Event string
 	At    time.Time // of the latest attempt
+	// Attempts so far, as far as they were looked at.
+	Attempts int
 }
 
 // Installations lists where the App is installed. One call for each 100.
@@ -49,10 +51,27 @@ func (a *App) Installations(ctx context.Context) ([]Installation, error) {
 	})
 }
 
+// Active is a repository with what shows that something happened in it.
+type Active struct {
+	Repo
+	Pushed time.Time // when somebody pushed to one of its branches last
+	Open   int       // issues and pull requests
+}
+
 // Repos lists the repositories of the installation that are not archived. One
 // call for each 100.
 func (c *Client) Repos(ctx context.Context) ([]Repo, error) {
-	return call(ctx, c.session, "list repositories of the installation", func(ctx context.Context, gh *github.Client) ([]Repo, error) {
+	active, err := c.Active(ctx)
+	var all []Repo
+	for _, a := range active {
+		all = append(all, a.Repo)
+	}
+	return all, err
+}
+
+// Active is Repos with what happened there.
+func (c *Client) Active(ctx context.Context) ([]Active, error) {
+	return call(ctx, c.session, "list repositories of the installation", func(ctx context.Context, gh *github.Client) ([]Active, error) {
 		found, err := list("repositories", maxRepos, func(page int) ([]*github.Repository, *github.Response, error) {
 			repos, resp, err := gh.Apps.ListRepos(ctx, &github.ListOptions{Page: page, PerPage: perPage})
 			if err != nil {
@@ -63,10 +82,10 @@ func (c *Client) Repos(ctx context.Context) ([]Repo, error) {
 		if err != nil {
 			return nil, err
 		}
-		var all []Repo
+		var all []Active
 		for _, r := range found {
 			if !r.GetArchived() && !r.GetDisabled() {
-				all = append(all, repoOf(r))
+				all = append(all, Active{Repo: repoOf(r), Pushed: r.GetPushedAt().Time, Open: r.GetOpenIssuesCount()})
 			}
 		}
 		return all, nil
@@ -79,7 +98,7 @@ func (c *Client) Repos(ctx context.Context) ([]Repo, error) {
 func (a *App) FailedDeliveries(ctx context.Context, since time.Time) ([]Delivery, error) {
 	return call(ctx, a.self, "list webhook deliveries", func(ctx context.Context, gh *github.Client) ([]Delivery, error) {
 		var failed []Delivery
-		seen := map[string]bool{} // by GUID; deliveries come newest first
+		seen := map[string]int{} // attempts by GUID; deliveries come newest first
 		delivered := map[string]bool{}
 		options := &github.ListCursorOptions{PerPage: perPage}
 		for range maxDeliveryPages {
@@ -95,13 +114,13 @@ func (a *App) FailedDeliveries(ctx context.Context, since time.Time) ([]Delivery
 				guid, code := d.GetGUID(), d.GetStatusCode()
 				if code >= 200 && code < 300 {
 					delivered[guid] = true
-				} else if !seen[guid] {
+				} else if seen[guid] == 0 {
 					failed = append(failed, Delivery{ID: d.GetID(), GUID: guid, Event: d.GetEvent(), At: d.GetDeliveredAt().Time})
 				}
-				seen[guid] = true
+				seen[guid]++
 			}
 			if past || resp.Cursor == "" || resp.Cursor == options.Cursor {
-				return undelivered(failed, delivered), nil
+				return undelivered(failed, delivered, seen), nil
 			}
 			options.Cursor = resp.Cursor
 		}
@@ -109,10 +128,10 @@ func (a *App) FailedDeliveries(ctx context.Context, since time.Time) ([]Delivery
 	})
 }
 
-func undelivered(failed []Delivery, delivered map[string]bool) []Delivery {
+func undelivered(failed []Delivery, delivered map[string]bool, attempts map[string]int) []Delivery {
 	var left []Delivery
 	for _, d := range failed {
-		if !delivered[d.GUID] {
+		if d.Attempts = attempts[d.GUID]; !delivered[d.GUID] {
 			left = append(left, d)
 		}
 	}

@@ -214,6 +214,8 @@ type attempts struct {
 
 	mu    sync.Mutex
 	until time.Time // guarded by mu: GitHub wants no request before
+	// scarce is guarded by mu: until then what is left is for people.
+	scarce time.Time
 }
 
 // maxAttempts of one request, the first included.
@@ -221,7 +223,7 @@ const maxAttempts = 4
 
 func (a *attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 	for n := 1; ; n++ {
-		if until, closed := a.closed(); closed {
+		if until, closed := a.closed(req.Context()); closed {
 			closeBody(req)
 			return nil, &RateLimited{Until: until}
 		}
@@ -242,15 +244,47 @@ func (a *attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
-func (a *attempts) closed() (time.Time, bool) {
+func (a *attempts) closed(ctx context.Context) (time.Time, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if background, _ := ctx.Value(backgroundKey{}).(bool); background && a.now().Before(a.scarce) {
+		return a.scarce, true
+	}
 	return a.until, a.now().Before(a.until)
+}
+
+type backgroundKey struct{}
+
+// InBackground marks requests under ctx as such for which nobody waits: they get a
+// *RateLimited as soon as no more than a quarter of the hour's requests is left, which
+// is for people.
+func InBackground(ctx context.Context) context.Context {
+	return context.WithValue(ctx, backgroundKey{}, true)
+}
+
+// watch notes whether what is left of the limit is for people alone. Called with mu
+// held.
+func (a *attempts) watch(resp *http.Response) {
+	left, err := strconv.Atoi(resp.Header.Get("X-RateLimit-Remaining"))
+	limit, err2 := strconv.Atoi(resp.Header.Get("X-RateLimit-Limit"))
+	if err != nil || err2 != nil {
+		return
+	}
+	a.scarce = time.Time{}
+	if left <= limit/4 {
+		now := a.now()
+		a.scarce = now.Add(min(untilReset(resp, now), longestWait))
+	}
 }
 
 // learn closes the gate when a limit was hit, or was used up by this very
 // answer: going on regardless is what gets an integration banned.
 func (a *attempts) learn(resp *http.Response, err error) {
+	if err == nil {
+		a.mu.Lock()
+		a.watch(resp)
+		a.mu.Unlock()
+	}
 	var until time.Time
 	var limited *RateLimited
 	switch {

@@ -47,6 +47,7 @@ const (
 	MergeGroup Kind = "merge-group" // the merge queue wants to know about SHA
 	Commit     Kind = "commit"      // the check of the commit SHA is asked for again
 	Repository Kind = "repository"  // all open pull requests
+	Sweep      Kind = "sweep"       // those open pull requests that have no current check
 	// What is kept up to date beside checks.
 	Installation Kind = "installation" // the repositories of Installation; no repository is named
 	Onboard      Kind = "onboard"      // the repository may want the pull request that says how to start
@@ -292,7 +293,7 @@ func (j Job) key() (string, error) {
 		return "", fmt.Errorf("%s without a repository", j.Kind)
 	case j.Kind == Pull && j.Pull > 0:
 		what = fmt.Sprint(j.Pull)
-	case j.Kind == Repository:
+	case j.Kind == Repository || j.Kind == Sweep:
 		what = "all"
 	case (j.Kind == Branch || j.Kind == Record) && j.Ref != "":
 		what = j.Ref

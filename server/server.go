@@ -126,6 +126,7 @@ func (s *Server) Start(ctx context.Context) error {
 	s.rest = rest
 	s.background.Go(func() { s.verifyApp(background) })
 	s.background.Go(func() { s.lookAtOwners(background) })
+	s.background.Go(func() { s.reconcile(background) })
 	if s.cfg.LoadAdvisories != nil && s.cfg.Advisories != nil {
 		s.background.Go(func() { s.refreshAdvisories(background) })
 	}
@@ -184,6 +185,9 @@ func (s *Server) do(ctx context.Context, job queue.Job, attempt queue.Attempt) e
 		return err
 	}
 	repo := github.Repo{ID: job.RepoID, Owner: job.Owner, Name: job.Repo}
+	if job.Background {
+		ctx = github.InBackground(ctx)
+	}
 	w := &worker{Server: s, client: client, repo: repo, job: job, generation: attempt.Generation}
 	switch job.Kind {
 	case queue.Pull:
@@ -194,6 +198,8 @@ func (s *Server) do(ctx context.Context, job queue.Job, attempt queue.Attempt) e
 		err = w.branch(ctx, job.Ref)
 	case queue.Repository:
 		err = w.branch(ctx, "")
+	case queue.Sweep:
+		err = w.sweep(ctx)
 	case queue.Commit:
 		err = w.commit(ctx, job.SHA)
 	case queue.Installation:

@@ -195,6 +195,21 @@ func (t *token) sees(r *Repo) bool {
 	return t != nil && r != nil && t.inst != nil && r.inst == t.inst && (t.repos == nil || t.repos[r.ID])
 }
 
+// Spend has the installation of an owner make n requests of its limit.
+func (s *Server) Spend(owner string, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, i := range s.installations {
+		if strings.EqualFold(i.account.Login, owner) {
+			for range n {
+				i.spend(s.now(), s.cfg.RateLimit)
+			}
+			return
+		}
+	}
+	panic(fmt.Sprintf("githubtest: the app is not installed for %s", owner))
+}
+
 // spend counts a request against the hourly limit.
 func (i *installation) spend(now time.Time, limit int) (remaining int, reset time.Time, ok bool) {
 	if now.Sub(i.windowStart) >= time.Hour {
