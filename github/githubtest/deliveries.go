@@ -154,6 +154,13 @@ func (s *Server) Replay(id int64) {
 	panic(fmt.Sprintf("githubtest: no delivery %d", id))
 }
 
+// Redeliver makes another attempt at a recorded delivery, as an App asks for it.
+func (s *Server) Redeliver(id int64) {
+	if !s.hooks.redeliver(id) {
+		panic(fmt.Sprintf("githubtest: no delivery %d", id))
+	}
+}
+
 // Deliveries are the attempts so far, oldest first.
 func (s *Server) Deliveries() []Delivery {
 	s.hooks.mu.Lock()
