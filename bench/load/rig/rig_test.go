@@ -221,7 +221,7 @@ func TestFaults(t *testing.T) {
 // took.
 func TestDiskFull(t *testing.T) {
 	w := newWorld(t, "")
-	one := w.start("sh", "-c", `ulimit -f 1200; exec "$@"`, "sh") // blocks of 512 bytes or 1 KiB
+	one := w.start("sh", "-c", `ulimit -f 2000; exec "$@"`, "sh") // blocks of 512 bytes or 1 KiB
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	refused := 0
