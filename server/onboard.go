@@ -190,7 +190,7 @@ func (w *worker) onboardingClosed(ctx context.Context, pull *github.Pull) error 
 
 // proposeRules opens the pull request on top of tip.
 func (w *worker) proposeRules(ctx context.Context, tip string) error {
-	tree := &commitTree{client: w.client, repo: w.repo, commit: tip}
+	tree := w.tree(tip)
 	rules, err := scan.ReadRules(ctx, tree, tree)
 	var broken *scan.RulesError
 	if errors.As(err, &broken) || err == nil && rules.Onboarded {

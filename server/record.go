@@ -100,7 +100,7 @@ func (w *worker) recording(ctx context.Context, base string) (*recording, error)
 	} else if err != nil {
 		return nil, err
 	}
-	tree := &commitTree{client: w.client, repo: w.repo, commit: rec.tip}
+	tree := w.tree(rec.tip)
 	var broken *scan.RulesError
 	if rec.rules, err = scan.ReadRules(ctx, tree, tree); errors.As(err, &broken) || err == nil && !rec.rules.Onboarded {
 		return nil, nil

@@ -289,8 +289,10 @@ func (w *worker) read(ctx context.Context, s subject, v *verdict) (rules scan.Ru
 		rules, err = scan.ReadRules(together, v.sides.tip, v.sides.head)
 		return err
 	})
-	err = all.Wait()
-	return rules.Under(organisation), err
+	if err := all.Wait(); err != nil {
+		return scan.Rules{}, err
+	}
+	return rules.Under(organisation), nil
 }
 
 // sides are the revisions of one change.
