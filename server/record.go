@@ -198,7 +198,7 @@ func (rec *recording) withoutDeclined(ctx context.Context, pending []store.Signe
 	state := store.OfferClosed
 	if !pull.Merged {
 		state = store.OfferDeclined
-		tree := &commitTree{client: rec.client, repo: rec.repo, commit: pull.Head}
+		tree := rec.worker.tree(pull.Head)
 		data, err := readFile(ctx, tree, allowlist.Path)
 		if err != nil {
 			return nil, err
@@ -341,7 +341,7 @@ func sameText(a, b string) bool {
 
 // removable are the entries of the base that admit nothing anybody needs.
 func (rec *recording) removable(ctx context.Context) ([]allowlist.Problem, error) {
-	locked, complete, err := scan.Locked(ctx, &commitTree{client: rec.client, repo: rec.repo, commit: rec.tip})
+	locked, complete, err := scan.Locked(ctx, rec.worker.tree(rec.tip))
 	if err != nil {
 		return nil, err
 	}
@@ -366,14 +366,14 @@ func (rec *recording) push(ctx context.Context, after []byte) error {
 	if err != nil {
 		return err
 	}
-	has, err := readFile(ctx, &commitTree{client: rec.client, repo: rec.repo, commit: now}, allowlist.Path)
+	has, err := readFile(ctx, rec.worker.tree(now), allowlist.Path)
 	if err != nil {
 		return err
 	}
 	if !ours {
 		return rec.pushOn(ctx, now, has)
 	}
-	under, err := readFile(ctx, &commitTree{client: rec.client, repo: rec.repo, commit: mergeBase}, allowlist.Path)
+	under, err := readFile(ctx, rec.worker.tree(mergeBase), allowlist.Path)
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func newObjects() *objects {
 // commitTree is one commit on GitHub as scan wants it.
 type commitTree struct {
 	client       *github.Client
-	objects      *objects
+	objects      *objects // nil: nothing is remembered
 	installation int64
 	repo         github.Repo
 	commit       string
@@ -50,12 +50,18 @@ type commitTree struct {
 
 // Files may be asked for by many at once; the caller must not change them.
 func (t *commitTree) Files(ctx context.Context) ([]lockkeeper.TreeFile, error) {
+	if t.objects == nil { // nobody's job, who may not be given what another one read
+		return t.client.Tree(ctx, t.repo, t.commit, func(string) bool { return true })
+	}
 	return t.objects.trees.get(ctx, object{t.installation, t.repo.ID, t.commit}, func() ([]lockkeeper.TreeFile, error) {
 		return t.client.Tree(ctx, t.repo, t.commit, func(string) bool { return true })
 	})
 }
 
 func (t *commitTree) Read(ctx context.Context, f lockkeeper.TreeFile, limit int64) ([]byte, error) {
+	if t.objects == nil {
+		return t.client.Blob(ctx, t.repo, f.Blob, limit)
+	}
 	data, err := t.objects.blobs.get(ctx, object{t.installation, t.repo.ID, f.Blob}, func() ([]byte, error) {
 		return t.client.Blob(ctx, t.repo, f.Blob, limit)
 	})
