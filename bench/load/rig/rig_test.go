@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -61,7 +62,7 @@ func newWorld(t *testing.T, database string) *world {
 	r, err := rig.New(rig.Config{Binary: binary, Dir: t.TempDir(), Database: database, Crates: rig.Crates, Limit: 1_000_000})
 	must(t, err)
 	t.Cleanup(r.Close)
-	return &world{Rig: r, t: t, rand: rand.New(rand.NewPCG(seed, 1))}
+	return &world{Rig: r, t: t, rand: rand.New(&lockedSource{pcg: rand.NewPCG(seed, 1)})}
 }
 
 func (w *world) start(wrap ...string) *rig.Replica {
@@ -109,6 +110,18 @@ func (w *world) right() {
 			w.t.Errorf("pull request %d has %d comments of the App", p.Number, n)
 		}
 	}
+}
+
+// lockedSource is for many at once: the stream and who kills in the midst of it.
+type lockedSource struct {
+	mu  sync.Mutex
+	pcg *rand.PCG
+}
+
+func (s *lockedSource) Uint64() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pcg.Uint64()
 }
 
 // after waits for a random part of a stream of webhooks to arrive.
