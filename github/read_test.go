@@ -143,6 +143,20 @@ func TestBlobBeyondOneMegabyte(t *testing.T) {
 	}
 }
 
+// A monorepo has tens of thousands of files, and all are wanted.
+func TestTreeOfAMonorepo(t *testing.T) {
+	w := newWorld(t, githubtest.Config{})
+	content := map[string]string{}
+	for i := range 12_000 {
+		content[fmt.Sprintf("d%d/f%d", i%100, i)] = "x"
+	}
+	at := w.fake.Commit("main", githubtest.CommitSpec{Message: "Many", Files: content})
+	got, err := w.client.Tree(t.Context(), w.repo, at, func(string) bool { return true })
+	if err != nil || len(got) < 12_000 {
+		t.Errorf("%d files, %v", len(got), err)
+	}
+}
+
 // A tree that GitHub truncates is walked, and finds what a whole listing finds.
 func TestTruncatedTree(t *testing.T) {
 	want := []string{"Cargo.lock"}

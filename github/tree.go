@@ -22,13 +22,14 @@ const (
 	// maxTreeCalls when GitHub truncates the recursive listing (beyond 100,000
 	// entries or 7 MB) and directories have to be listed one by one.
 	maxTreeCalls = 200
-	// maxTreeFiles kept of one tree.
-	maxTreeFiles = 10_000
+	// maxTreeFiles kept of one tree: more than the largest repositories have, since a
+	// scan wants every path, and some 80 MB at the most.
+	maxTreeFiles = 500_000
 )
 
 // Tree lists the files at a commit whose path keep wants. One call; where GitHub
 // truncates its listing, one or two more for each directory concerned, and a
-// *TooLarge beyond 200 calls or 10,000 wanted files. keep must be pure: a path
+// *TooLarge beyond 200 calls or 500,000 wanted files. keep must be pure: a path
 // may be offered more than once.
 func (c *Client) Tree(ctx context.Context, repo Repo, commit string, keep func(path string) bool) ([]lockkeeper.TreeFile, error) {
 	if err := repo.check(); err != nil {
@@ -188,7 +189,7 @@ func (w *treeWalk) add(prefix string, e treeEntry) error {
 		return fmt.Errorf("file %.200q has the unknown mode %.20q", path, e.Mode)
 	}
 	if len(w.files) == w.limit {
-		return &TooLarge{What: fmt.Sprintf("tree with more than %d watched files", w.limit), Limit: int64(w.limit)}
+		return &TooLarge{What: fmt.Sprintf("tree with more than %d files", w.limit), Limit: int64(w.limit)}
 	}
 	w.files = append(w.files, file)
 	return nil
