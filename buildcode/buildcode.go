@@ -25,7 +25,7 @@ const (
 	ProcMacro    Kind = "proc-macro"    // Rust: runs inside the compiler
 	SetupScript  Kind = "setup-script"  // Python: setup.py
 	BuildBackend Kind = "build-backend" // Python: an in-tree backend, or a backend that runs code of the package (hooks, meson.build, CMakeLists.txt)
-	StartupHook  Kind = "startup-hook"  // Python wheel: .pth, .start, sitecustomize
+	StartupHook  Kind = "startup-hook"  // Python: .pth, .start, sitecustomize
 	// LinkedLibrary is not build code by itself: a Rust library that is linked into
 	// the build code of other packages.
 	LinkedLibrary Kind = "linked-library"
@@ -117,6 +117,9 @@ type Surface struct {
 	Facts []string `json:"facts,omitempty"`
 	// Dependencies are crates or build requirements that run beside this code.
 	Dependencies []string `json:"dependencies,omitempty"`
+	// Hooks are the start-up hooks of an sdist, with a digest of their own: the package
+	// that is built from it brings them. nil where there are none, and for other files.
+	Hooks *Surface `json:"hooks,omitempty"`
 	// Digest covers Kinds, Facts and the sorted (path, digest) pairs of Files; it
 	// is empty where nothing runs.
 	Digest lockkeeper.Digest `json:"digest,omitempty"`
@@ -158,7 +161,7 @@ func (s *Surface) Seal() {
 	s.Capabilities = slices.Compact(s.Capabilities)
 	s.Uses = boundUses(s.Uses)
 	if !s.Runs() {
-		*s = Surface{Partial: s.Partial, Origin: s.Origin}
+		*s = Surface{Partial: s.Partial, Origin: s.Origin, Hooks: s.Hooks}
 		return
 	}
 	var b strings.Builder

@@ -56,9 +56,28 @@ func (s *Scanner) surfacesOf(ctx context.Context, client registry.Client, artifa
 		return nil, err
 	}
 	out.build = merge(found, artifacts, func(k registry.Kind) bool { return k != registry.Wheel })
-	out.hooks = merge(found, artifacts, func(k registry.Kind) bool { return k == registry.Wheel })
+	out.hooks = merge(hooksOf(found, artifacts), artifacts, func(k registry.Kind) bool { return k != registry.Crate })
 	out.uneven = uneven(found, artifacts)
 	return out, nil
+}
+
+// hooksOf is what of each file runs at the start of an interpreter: of an sdist, what it
+// brings for later.
+func hooksOf(found []buildcode.Surface, artifacts []registry.Artifact) []buildcode.Surface {
+	out := slices.Clone(found)
+	for i, a := range artifacts {
+		if a.Kind != registry.Wheel {
+			out[i] = startUp(&found[i])
+		}
+	}
+	return out
+}
+
+func startUp(sdist *buildcode.Surface) buildcode.Surface {
+	if sdist.Hooks == nil {
+		return buildcode.Surface{}
+	}
+	return *sdist.Hooks
 }
 
 // maxWheels bounds the wheels that are named for one difference.

@@ -17,7 +17,7 @@ import (
 const (
 	// analysis is part of the keys of remembered facts: raise it when analysers
 	// find other things in the same archive.
-	analysis = "surface/4/"
+	analysis = "surface/5/"
 	// maxArtifacts bounds the files looked at for one release.
 	maxArtifacts = 300
 	// maxAnalysis bounds the look into one artifact. Ordinary ones take milliseconds.

@@ -188,12 +188,14 @@ func (j *judgement) gitSurfaces(ctx context.Context, e *lockfile.Entry, place gi
 	key := analysis + "git/" + strings.Join([]string{e.Package.String(), place.repository.String(), place.commit, place.dir}, "/")
 	var ok bool
 	if out.build, ok = remembered[buildcode.Surface](ctx, j.scanner, key); ok {
+		out.hooks = startUp(&out.build)
 		return out, nil
 	}
 	var err error
 	if out.build, err = j.analyseTree(ctx, e.Package, place); err != nil {
 		return nil, err
 	}
+	out.hooks = startUp(&out.build)
 	return out, j.scanner.remember(ctx, key, out.build)
 }
 
@@ -223,10 +225,14 @@ func (j *judgement) analyseTree(ctx context.Context, pkg lockkeeper.Package, pla
 	if err != nil && ctx.Err() == nil {
 		err = fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
-	if err != nil || !surface.Runs() {
+	if err != nil {
 		return surface, err
 	}
-	reader.complete(&surface, modules, place.commit)
+	for _, s := range []*buildcode.Surface{&surface, surface.Hooks} {
+		if s != nil && s.Runs() {
+			reader.complete(s, modules, place.commit)
+		}
+	}
 	return surface, nil
 }
 

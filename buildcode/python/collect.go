@@ -136,6 +136,16 @@ func (c *collector) add(p string) (string, bool) {
 	return real, true
 }
 
+// everyFile makes the whole package the surface, where what runs of it cannot be
+// decided: then its digest covers whatever that is.
+func (c *collector) everyFile() {
+	for _, f := range c.a.Files() {
+		if f.Link == "" {
+			c.add(f.Path)
+		}
+	}
+}
+
 // take adds a file to the surface and returns its content, nil where it cannot be
 // had or is too much to follow, which then is a use of Unanalysed.
 func (c *collector) take(p string) []byte {

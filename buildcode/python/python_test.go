@@ -172,6 +172,11 @@ func zipped(t testing.TB, files []txtar.File) []byte {
 
 // render is a surface as the want sections write it.
 func render(s buildcode.Surface) string {
+	if s.Hooks != nil {
+		hooks := *s.Hooks
+		s.Hooks = nil
+		return render(s) + "at start:\n" + render(hooks)
+	}
 	var b strings.Builder
 	if !s.Runs() {
 		return "nothing runs\n"

@@ -21,6 +21,8 @@ import (
 // backend only reads declarations. The error is the context's; what cannot be
 // read is buildcode.Unanalysed.
 //
+// What the package runs later, whenever an interpreter starts, is in Surface.Hooks.
+//
 // Build requirements are part of the surface by name, without their versions:
 // they are installed unpinned beside the code, whichever release is newest.
 func AnalyseSdist(ctx context.Context, a *archive.Archive) (buildcode.Surface, error) {
@@ -30,11 +32,12 @@ func AnalyseSdist(ctx context.Context, a *archive.Archive) (buildcode.Surface, e
 	s.setup = s.readConfig()
 	s.buildSystem()
 	if len(s.c.s.Kinds) == 0 {
-		return buildcode.Surface{Partial: a.Partial}, ctx.Err()
+		return buildcode.Surface{Partial: a.Partial, Hooks: s.startUp(ctx, a)}, ctx.Err()
 	}
 	s.p.finish()
 	s.wrapped()
 	s.setupRequires()
+	s.c.s.Hooks = s.startUp(ctx, a)
 	s.c.s.Seal()
 	return s.c.s, ctx.Err()
 }
@@ -258,17 +261,7 @@ func (s *sdist) backend(module string) {
 		if s.c.has("setup.py") {
 			s.setuptools()
 		}
-		s.everyFile()
-	}
-}
-
-// everyFile makes the whole package the surface, where what runs of it cannot be
-// decided: then its digest covers whatever that is.
-func (s *sdist) everyFile() {
-	for _, f := range s.c.a.Files() {
-		if f.Link == "" {
-			s.c.add(f.Path)
-		}
+		s.c.everyFile()
 	}
 }
 

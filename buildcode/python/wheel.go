@@ -2,7 +2,6 @@ package python
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"path"
 	"regexp"
@@ -16,14 +15,16 @@ import (
 
 // AnalyseWheel finds what a wheel makes every interpreter run when it starts:
 // "import" lines of .pth files (CPython's Lib/site.py, addpackage), .start files
-// (PEP 829), sitecustomize and usercustomize, and the modules of the wheel that
-// those import. The error is the context's, or says that the archive is not a
-// wheel; what cannot be read within it is buildcode.Unanalysed.
+// (PEP 829), sitecustomize and usercustomize, also in directories that a .pth file
+// puts on sys.path, and the modules of the wheel that those import. The error is the
+// context's, or says that the archive is not a wheel; what cannot be read within it
+// is buildcode.Unanalysed.
 //
-// Programs among .data/scripts run when somebody calls them; they belong to no
-// surface, unless they take the place of the interpreter itself, of pip, or of what
-// activates an environment. Neither do files of .data/data, unless they land among
-// the standard library or are the environment's own settings.
+// Programs among .data/scripts and console scripts run when somebody calls them; they
+// belong to no surface, unless they take the place of the interpreter itself, of pip,
+// or of what activates an environment. Nor do files of .data/data, unless they land
+// among the standard library or are the environment's own settings, nor modules, unless
+// they are those of an installer.
 func AnalyseWheel(ctx context.Context, a *archive.Archive) (buildcode.Surface, error) {
 	c := newCollector(ctx, a)
 	roots := []string{""}
@@ -34,13 +35,15 @@ func AnalyseWheel(ctx context.Context, a *archive.Archive) (buildcode.Surface, e
 	}
 	p := newProgram(c, roots...)
 	p.shadows()
+	h := &hooks{p: p}
 	for _, f := range a.Files() {
 		root, found := siteRoot(f.Path)
 		if !found {
 			continue
 		}
-		p.hook(f.Path, strings.TrimPrefix(strings.TrimPrefix(f.Path, root), "/"))
+		h.file(f.Path, root, strings.TrimPrefix(strings.TrimPrefix(f.Path, root), "/"))
 	}
+	h.paths()
 	if len(c.s.Kinds) == 0 {
 		return buildcode.Surface{Partial: a.Partial}, ctx.Err()
 	}
@@ -78,31 +81,6 @@ func siteRoot(p string) (string, bool) {
 	return "", false
 }
 
-// hook looks at one file that lands in site-packages under name.
-func (p *program) hook(file, name string) {
-	module, _, _ := strings.Cut(name, ".") // of a package "sitecustomize/__init__"
-	ext := path.Ext(name)
-	switch {
-	case ext == ".pth" && !strings.Contains(name, "/"):
-		if p.pathFile(file) {
-			p.c.kind(buildcode.StartupHook)
-		}
-	case ext == ".start" && !strings.Contains(name, "/"):
-		p.startFile(file)
-	case startupModules[strings.TrimSuffix(module, "/__init__")] && ext == ".py" && (name == module+".py"):
-		p.c.kind(buildcode.StartupHook)
-		p.enter(file)
-		p.source(file)
-	case startupModules[strings.TrimSuffix(module, "/__init__")] && (ext == ".so" || ext == ".pyd" || ext == ".pyc"):
-		p.c.kind(buildcode.StartupHook)
-		p.native(file)
-	}
-}
-
-// startupModules are imported at every start: by site.py, or by a .pth file that is
-// in most environments already, setuptools' and virtualenv's own.
-var startupModules = set(`sitecustomize usercustomize _distutils_hack _virtualenv`)
-
 // interpreterFile matches files below a prefix, or among scripts, that are the
 // interpreter or decide how it starts: its settings, its library, pip, and what a
 // shell reads to activate an environment.
@@ -111,12 +89,19 @@ var interpreterFile = regexp.MustCompile(`(?i)^(?:(?:bin|scripts)/)?(?:python|py
 // libraryFile matches what lands in the standard library of a prefix.
 var libraryFile = regexp.MustCompile(`(?i)^lib/[^/]+\.(?:py|pyc|pyd)$|^(?:lib|lib64)/python[0-9.]+t?/`)
 
+// installers are modules that install packages, each with the distribution that they
+// come in: what takes their place runs at the next installation.
+var installers = map[string]string{"pip": "pip", "setuptools": "setuptools", "pkg_resources": "setuptools"}
+
 // shadows takes files that a wheel puts in the place of the interpreter's own. The
 // wheel of pip may bring pip.
 func (p *program) shadows() {
 	for _, f := range p.c.a.Files() {
 		top, rest, _ := strings.Cut(f.Path, "/")
 		distribution, isData := strings.CutSuffix(top, ".data")
+		if root, found := siteRoot(f.Path); found {
+			p.shadowsModule(f.Path, strings.TrimPrefix(strings.TrimPrefix(f.Path, root), "/"))
+		}
 		if !isData {
 			continue
 		}
@@ -128,10 +113,84 @@ func (p *program) shadows() {
 			scheme == "data" && libraryFile.MatchString(name) && !strings.Contains(name, "site-packages/") && !strings.Contains(name, "dist-packages/"):
 			p.c.kind(buildcode.StartupHook)
 			p.c.add(f.Path)
-			p.c.use(buildcode.LoadCode, f.Path, 0, "takes the place of a file of the interpreter")
+			p.c.use(buildcode.LoadCode, f.Path, 0, takesPlace)
 			p.start(f.Path)
 		}
 	}
+}
+
+const takesPlace = "takes the place of a file of the interpreter"
+
+// shadowsModule takes the modules of another distribution's installer, and the scripts
+// that an entry point puts in the place of the interpreter: installers write those.
+func (p *program) shadowsModule(file, name string) {
+	top, rest, _ := strings.Cut(name, "/")
+	module, _, _ := strings.Cut(top, ".")
+	owner, installer := installers[module]
+	switch ext := path.Ext(name); {
+	case installer && (ext == ".py" || ext == ".so" || ext == ".pyd" || ext == ".pyc") && !strings.EqualFold(p.distribution(), owner):
+		p.c.kind(buildcode.StartupHook)
+		p.c.add(file)
+		p.c.use(buildcode.LoadCode, file, 0, "takes the place of a module of "+owner+", which runs at the next installation")
+		if ext == ".py" {
+			p.enter(file)
+		}
+	case rest == "entry_points.txt" && strings.HasSuffix(top, ".dist-info"):
+		p.scriptNames(file)
+	}
+}
+
+// distribution is the name that the wheel's own metadata directory bears.
+func (p *program) distribution() string {
+	for _, f := range p.c.a.Files() {
+		if top, rest, _ := strings.Cut(f.Path, "/"); rest == "METADATA" && strings.HasSuffix(top, ".dist-info") {
+			name, _, _ := strings.Cut(top, "-")
+			return name
+		}
+	}
+	return ""
+}
+
+// scriptNames follows entry points whose scripts bear the name of an interpreter, or
+// of pip.
+func (p *program) scriptNames(file string) {
+	data, err := p.c.a.ReadFile(file)
+	if err != nil {
+		return // nothing is installed of what cannot be read
+	}
+	groups, err := parseConfig(data)
+	if err != nil && !mayNameInterpreter.Match(data) {
+		return
+	}
+	lines := make(map[int]string)
+	for _, group := range []string{"console_scripts", "gui_scripts"} {
+		for _, name := range sorted(groups[group]) {
+			if interpreterFile.MatchString(name) && !(strings.HasPrefix(strings.ToLower(name), "pip") && strings.EqualFold(p.distribution(), "pip")) {
+				lines[len(lines)+1] = entryPointCall(groups[group][name])
+				p.c.use(buildcode.LoadCode, file, 0, takesPlace+": "+name)
+			}
+		}
+	}
+	if len(lines) == 0 && err == nil {
+		return
+	}
+	p.c.kind(buildcode.StartupHook)
+	p.c.take(file)
+	p.text(file, lines, string(data), err)
+}
+
+// mayNameInterpreter matches entry points that cannot be read and may bear such names.
+var mayNameInterpreter = regexp.MustCompile(`(?im)^\s*(?:python|pypy|pip|activate)`)
+
+// entryPointCall is the statement that a generated script runs for "module:object".
+func entryPointCall(target string) string {
+	target, _, _ = strings.Cut(target, "[") // extras
+	module, function, _ := strings.Cut(strings.TrimSpace(target), ":")
+	module, function = strings.TrimSpace(module), strings.TrimSpace(function)
+	if function == "" {
+		return "import " + module
+	}
+	return "import " + module + "; " + module + "." + function + "()"
 }
 
 // breaks are the characters at which str.splitlines, which site.py uses since
@@ -176,24 +235,6 @@ func firstSize(s string) (rune, int) {
 	return utf8.DecodeRuneInString(s)
 }
 
-// pathFile evaluates the import lines of a .pth file, and reports whether there
-// may be any. A file of plain paths is no code.
-func (p *program) pathFile(file string) bool {
-	data, err := p.c.a.ReadFile(file)
-	if err != nil {
-		p.c.take(file)
-		return true
-	}
-	text, err := decodeSource(data)
-	lines := importLines(text)
-	if len(lines) == 0 && err == nil {
-		return false
-	}
-	p.c.take(file)
-	p.text(file, lines, text, err)
-	return true
-}
-
 // text adds executed lines of a file that is not itself Python. Each stands
 // alone, but names are kept together, which can only add.
 func (p *program) text(file string, lines map[int]string, whole string, err error) {
@@ -215,29 +256,6 @@ func formFeeds(r rune) rune {
 		return ' '
 	}
 	return r
-}
-
-// startFile follows the entry points, "module:callable", of a .start file.
-func (p *program) startFile(file string) {
-	p.c.kind(buildcode.StartupHook)
-	data := p.c.take(file)
-	text, err := decodeSource(data)
-	lines := make(map[int]string)
-	number := 0
-	for line := range strings.SplitSeq(text, "\n") {
-		number++
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		module, function, found := strings.Cut(line, ":")
-		if !found || !isDotted(module) || !isDotted(function) {
-			err = fmt.Errorf("line %d is no entry point", number)
-			continue
-		}
-		lines[number] = "import " + module + "; " + module + "." + function + "()"
-	}
-	p.text(file, lines, text, err)
 }
 
 func isDotted(s string) bool {

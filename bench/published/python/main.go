@@ -90,7 +90,7 @@ type bench struct {
 	executed, programs, connects      int // files and events that were compared
 	misses, unexpected                int
 	sdists, wheels, nothing, ordinary int
-	grave, hooks                      int
+	grave, hooks, later               int
 	capabilities                      map[buildcode.Capability]int
 	bytes                             int64
 	took                              time.Duration
@@ -129,6 +129,9 @@ func (b *bench) row(fields []string) ([]string, error) {
 }
 
 func kinds(s buildcode.Surface) string {
+	if s.Hooks != nil {
+		s.Kinds = append(slices.Clone(s.Kinds), s.Hooks.Kinds...)
+	}
 	if !s.Runs() {
 		return "-"
 	}
@@ -176,6 +179,10 @@ func (b *bench) count(kind registry.Kind, name string, s buildcode.Surface) {
 		return
 	}
 	b.sdists++
+	if s.Hooks != nil {
+		b.later++
+		fmt.Fprintf(b.out, "hook   %s: %v, %v\n", name, s.Hooks.Files[0].Path, s.Hooks.Capabilities)
+	}
 	switch {
 	case !s.Runs():
 		b.nothing++
@@ -302,7 +309,7 @@ func tells(s buildcode.Surface, e event, direct bool) bool {
 
 func (b *bench) summary() {
 	fmt.Fprintf(b.out, "\n%d packages, %d sdists, %d wheels; %.0f MB packed analysed in %.1f s\n", b.packages, b.sdists, b.wheels, float64(b.bytes)/1e6, b.took.Seconds())
-	fmt.Fprintf(b.out, "sdists: %d run nothing, %d ordinary, %d grave; wheels with start-up hooks: %d\n", b.nothing, b.ordinary, b.grave, b.hooks)
+	fmt.Fprintf(b.out, "sdists: %d run nothing, %d ordinary, %d grave; with start-up hooks: %d sdists, %d wheels\n", b.nothing, b.ordinary, b.grave, b.later, b.hooks)
 	fmt.Fprintf(b.out, "observed: %d builds (%d came to their end), %d starts; %d executions of files, %d programs and %d connections by code of the packages\n", b.built, b.complete, b.started, b.executed, b.programs, b.connects)
 	var names []string
 	for c, n := range b.capabilities {
