@@ -65,6 +65,7 @@ func Evaluate(in Input) Decision {
 		d.Outcomes = append(d.Outcomes, o)
 	}
 	d.Outcomes = withoutListed(d.Outcomes)
+	together(d.Outcomes)
 	e.recorded(d.Outcomes)
 	sortOutcomes(d.Outcomes)
 	d.Notes = notes(in, d.Outcomes)

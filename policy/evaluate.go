@@ -140,6 +140,9 @@ type Outcome struct {
 	Refused []string
 	// Missing is how many more sign-offs it needs.
 	Missing int
+	// With is another finding whose acceptance answers this one too, so that this one
+	// is not asked by itself; nil where it is.
+	With *Finding
 }
 
 // Decision is policy's answer. Findings of level off are left out.

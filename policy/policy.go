@@ -77,6 +77,10 @@ type Finding struct {
 	// Subject is whatever else a sign-off must be bound to: both sources of a
 	// moved package, the digest of an edited file, what could not be read.
 	Subject string
+	// To is the young package that an edge leads to and ToArtifact the digest that it is
+	// locked by, as in Artifact; zero for other findings, and where that is not one entry.
+	To         lockkeeper.Package
+	ToArtifact lockkeeper.Digest
 	// Registry is the private registry, or the mirror, that the package comes from, as
 	// the server's configuration names it. Empty for the public registries themselves.
 	Registry string

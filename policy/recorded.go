@@ -48,7 +48,7 @@ func withoutListed(outcomes []Outcome) []Outcome {
 // ok is false where no entry can admit the finding, or nobody signed it off.
 func RecordEntry(o Outcome, where string) (entry allowlist.Entry, ok bool) {
 	f := o.Finding
-	if o.State != Signed || f.Package.Name == "" || len(o.SignedBy) == 0 {
+	if o.State != Signed || f.Package.Name == "" || len(o.SignedBy) == 0 || o.Recordless() {
 		return allowlist.Entry{}, false
 	}
 	entry = allowlist.Propose(f.AllowSubject())

@@ -71,7 +71,7 @@ func (o *Owner) Judge(result *scan.Result, when time.Time) (open []policy.Outcom
 	}
 	decision = policy.Evaluate(policy.Input{Findings: result.Findings, Policy: o.Policy, Allowlist: list, Onboarded: true, Now: when})
 	for _, outcome := range decision.Outcomes {
-		if outcome.State == policy.Open && !o.signed[outcome.Digest] {
+		if outcome.State == policy.Open && outcome.With == nil && !o.signed[outcome.Digest] {
 			open = append(open, outcome)
 		}
 	}

@@ -83,6 +83,7 @@ type jsonFinding struct {
 	Publisher  string       `json:"publisher,omitempty"`
 	Why        []string     `json:"why"`
 	AdmittedBy *jsonEntry   `json:"admitted_by"`
+	AskedWith  string       `json:"asked_with,omitempty"`
 	SignedBy   []string     `json:"signed_off_by,omitempty"`
 	BuildCode  *jsonCode    `json:"build_code,omitempty"`
 }
@@ -163,6 +164,9 @@ func findingJSON(o policy.Outcome) jsonFinding {
 	}
 	if o.Entry != nil {
 		out.AdmittedBy = &jsonEntry{Package: o.Entry.Package, Line: o.Entry.Line}
+	}
+	if o.With != nil {
+		out.AskedWith = o.With.Package.String()
 	}
 	for _, s := range o.SignedBy {
 		out.SignedBy = append(out.SignedBy, s.Login)

@@ -46,7 +46,7 @@ func (t *textWriter) steps(r *Report) {
 	if len(held) > 0 {
 		lines = append(lines, [2]string{"What that means:", "lockkeeper explain " + string(held[0].outcomes[0].Finding.Rule)})
 	}
-	if open := r.groups(policy.Open); len(open) > 0 && open[0].pkg.Name != "" && r.Accept != "" {
+	if open := r.asked(); len(open) > 0 && open[0].pkg.Name != "" && r.Accept != "" {
 		lines = append(lines, [2]string{"Accept it:", r.Accept + " " + visible(open[0].pkg.Name, false) + ` --reason "..."`})
 	}
 	for _, l := range lines {

@@ -27,7 +27,7 @@ func (r *Report) body(detailsURL string) string {
 	var b strings.Builder
 	b.WriteString(strings.Join(r.Opening(Code, markdownText), "\n\n") + "\n\n")
 	shown := r.groups(policy.Blocked, policy.Rejected, policy.Open, policy.Signed, policy.Admitted, policy.Warned)
-	waiting := r.groups(policy.Open)
+	waiting := r.asked()
 	r.table(&b, shown)
 	r.howTo(&b, waiting, detailsURL)
 	r.answers(&b)

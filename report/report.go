@@ -71,9 +71,19 @@ type group struct {
 // groups joins the outcomes of one package, in the order of the decision: the
 // worst comes first. The same finding in several lockfiles counts once.
 func (r *Report) groups(states ...policy.State) []group {
+	return groupsOf(r.Decision.Outcomes, states...)
+}
+
+// asked are the groups that wait for a sign-off of their own.
+func (r *Report) asked() []group {
+	alone := slices.DeleteFunc(slices.Clone(r.Decision.Outcomes), func(o policy.Outcome) bool { return o.With != nil })
+	return groupsOf(alone, policy.Open)
+}
+
+func groupsOf(outcomes []policy.Outcome, states ...policy.State) []group {
 	var groups []group
 	index := map[string]int{}
-	for _, o := range r.Decision.Outcomes {
+	for _, o := range outcomes {
 		if !slices.Contains(states, o.State) {
 			continue
 		}
@@ -172,7 +182,11 @@ func (r *Report) Title() string {
 // is in a state, by one and many.
 func (r *Report) counted(one, many string, state policy.State) string {
 	packages, files := 0, 0
-	for _, g := range r.groups(state) {
+	groups := r.groups(state)
+	if state == policy.Open {
+		groups = r.asked()
+	}
+	for _, g := range groups {
 		if g.pkg.Name == "" {
 			files++
 		} else {

@@ -27,7 +27,7 @@ func (r *Report) Opening(code, text func(string) string) []string {
 	case d.Count(policy.Open) > 0:
 		return []string{
 			"This pull request brings in code that runs while the project is built or installed, or code from a new publisher. A reviewer must look at " +
-				namesOf(r.groups(policy.Open), code) + " and sign off before it can be merged.",
+				namesOf(r.asked(), code) + " and sign off before it can be merged.",
 			"Reviewers: " + text(d.Reviewers) + ". Not those who wrote the change.",
 		}
 	case d.Count(policy.Signed) > 0:
@@ -64,6 +64,9 @@ func StateText(o policy.Outcome, text func(string) string) string {
 		}
 		return "signed by " + strings.Join(who, ", ")
 	case policy.Open:
+		if o.With != nil {
+			return "answered with " + text(o.With.Package.Name)
+		}
 		if o.Missing > 1 {
 			return fmt.Sprintf("needs %d sign-offs", o.Missing)
 		}

@@ -52,10 +52,15 @@ func (j *judgement) judgeEdges(ctx context.Context) {
 			if len(j.change.Old.Edges) == 0 && j.pair.old.Format == j.pair.new.Format {
 				message = fmt.Sprintf("has its first dependency ever in this lockfile: %s, which exists for %s", edge.Name, ageText(age))
 			}
-			j.add(policy.Finding{
+			f := policy.Finding{
 				Rule: policy.EdgeToYoungPackage, Message: message, Subject: "edge " + edge.Name,
 				Evidence: []string{fmt.Sprintf("%s was first published %s", edge.Name, first.UTC().Format("2006-01-02 15:04 MST"))},
-			})
+			}
+			if edge.Entry >= 0 {
+				to := &j.pair.new.Entries[edge.Entry]
+				f.To, f.ToArtifact = to.Package, lockedDigest(to)
+			}
+			j.add(f)
 		}
 	}
 }
