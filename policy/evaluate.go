@@ -140,9 +140,16 @@ type Outcome struct {
 	Refused []string
 	// Missing is how many more sign-offs it needs.
 	Missing int
-	// With is another finding whose acceptance answers this one too, so that this one
-	// is not asked by itself; nil where it is.
-	With *Finding
+	// With is the question whose answer answers this one too, so that this one is not
+	// asked by itself; nil where it is.
+	With *Question
+}
+
+// Question names a finding that waits for a sign-off, or got one.
+type Question struct {
+	Digest  lockkeeper.Digest
+	Rule    Rule
+	Package lockkeeper.Package
 }
 
 // Decision is policy's answer. Findings of level off are left out.

@@ -18,7 +18,7 @@ func together(outcomes []Outcome) {
 		if leader == nil {
 			continue
 		}
-		o.With = &leader.Finding
+		o.With = &Question{leader.Digest, leader.Finding.Rule, leader.Finding.Package}
 		name := leader.Finding.Package.Name
 		switch leader.State {
 		case Signed, Admitted:
