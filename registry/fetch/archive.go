@@ -107,7 +107,7 @@ func (c *Client) finish(s *spool, digest lockkeeper.Digest, size int64) (*regist
 		s.discard()
 		return nil, fmt.Errorf("registry cache: %w", err)
 	}
-	if err := c.disk.kept(size); err != nil {
+	if err := c.disk.archives.kept(size); err != nil {
 		return nil, errors.Join(err, s.file.Close())
 	}
 	return &registry.Blob{ReaderAt: s.file, Closer: s.file, Size: size}, nil

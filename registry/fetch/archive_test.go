@@ -76,8 +76,38 @@ func TestArchiveCacheIsBounded(t *testing.T) {
 		}
 		blob.Close()
 	}
-	var total int64
-	err := filepath.WalkDir(filepath.Join(dir, "archives"), func(_ string, e os.DirEntry, err error) error {
+	if total := sizeOf(t, filepath.Join(dir, "archives")); total > 10_000 || total < 5_000 {
+		t.Errorf("%d bytes kept; want at most 10000, and not next to nothing", total)
+	}
+}
+
+func TestAnswerCacheIsBounded(t *testing.T) {
+	dir := t.TempDir()
+	c, url := serve(t, fetch.Config{CacheDir: dir, CacheBytes: 40_000, Remember: -1}, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"`+r.URL.Path+`"`)
+		if r.Header.Get("If-None-Match") != "" {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		w.Write(body(r.URL.Path))
+	})
+	for i := range 20 {
+		path := fmt.Sprintf("/%d", i)
+		for range 2 { // brought, and then compared
+			if got, err := c.Get(t.Context(), fetch.Request{URL: url + path, Limit: 2000}); err != nil || !bytes.Equal(got, body(path)) {
+				t.Errorf("%s: %d bytes, %v", path, len(got), err)
+			}
+		}
+	}
+	if total := sizeOf(t, filepath.Join(dir, "metadata")); total > 10_000 || total < 5_000 {
+		t.Errorf("%d bytes kept; want at most 10000, and not next to nothing", total)
+	}
+}
+
+// sizeOf adds up the files below dir.
+func sizeOf(t *testing.T, dir string) (total int64) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(_ string, e os.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err
 		}
@@ -85,9 +115,10 @@ func TestArchiveCacheIsBounded(t *testing.T) {
 		total += info.Size()
 		return err
 	})
-	if err != nil || total > 10_000 || total < 5_000 {
-		t.Errorf("%d bytes kept, %v; want at most 10000, and not next to nothing", total, err)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return total
 }
 
 func body(path string) []byte { return bytes.Repeat([]byte(path), 1000/len(path)) }

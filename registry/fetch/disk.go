@@ -25,13 +25,12 @@ import (
 // checked on each read, so that a torn write after a crash is a miss and nothing
 // worse; hence nothing is synced. A nil *disk keeps nothing.
 type disk struct {
-	dir   string
-	limit int64 // bytes of archives
-
-	mu       sync.Mutex // guards the fields below
-	measured bool
-	size     int64 // bytes of archives, once measured
+	dir               string
+	archives, answers *room
 }
+
+// answersShare of the archives' limit is that of the answers.
+const answersShare = 4
 
 func newDisk(dir string, limit int64) (*disk, error) {
 	for _, kind := range []string{"metadata", "archives", "partial"} {
@@ -49,7 +48,10 @@ func newDisk(dir string, limit int64) (*disk, error) {
 			_ = os.Remove(filepath.Join(dir, "partial", e.Name())) // tried again at the next start
 		}
 	}
-	return &disk{dir: dir, limit: limit}, nil
+	return &disk{
+		dir: dir, archives: &room{dir: filepath.Join(dir, "archives"), limit: limit},
+		answers: &room{dir: filepath.Join(dir, "metadata"), limit: limit / answersShare},
+	}, nil
 }
 
 // metadata is one kept answer. In its file a line of JSON stands before the body.
@@ -66,7 +68,8 @@ func (d *disk) metadata(key string) (metadata, bool) {
 	if d == nil {
 		return metadata{}, false
 	}
-	data, err := os.ReadFile(d.metadataPath(key))
+	path := d.metadataPath(key)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return metadata{}, false
 	}
@@ -76,6 +79,7 @@ func (d *disk) metadata(key string) (metadata, bool) {
 		return metadata{}, false
 	}
 	m.body = body
+	used(path)
 	return m, true
 }
 
@@ -94,7 +98,7 @@ func (d *disk) keepMetadata(key string, m metadata) error {
 		return err
 	}
 	defer f.Close()
-	_, err = f.Write(slices.Concat(head, []byte("\n"), m.body))
+	n, err := f.Write(slices.Concat(head, []byte("\n"), m.body))
 	if err == nil {
 		err = place(f.Name(), d.metadataPath(key))
 	}
@@ -102,7 +106,7 @@ func (d *disk) keepMetadata(key string, m metadata) error {
 		os.Remove(f.Name())
 		return fmt.Errorf("registry cache: %w", err)
 	}
-	return nil
+	return d.answers.kept(int64(n))
 }
 
 func (d *disk) metadataPath(key string) string {
@@ -148,18 +152,33 @@ func (d *disk) archive(digest lockkeeper.Digest) *registry.Blob {
 		os.Remove(path)
 		return nil
 	}
-	now := time.Now()
-	_ = os.Chtimes(path, now, now) // only the order of eviction depends on it
+	used(path)
 	return &registry.Blob{ReaderAt: f, Closer: f, Size: size}
 }
 
-// kept counts a new archive and, beyond the limit, removes the least recently
-// used down to nine tenths of it. Open files stay readable.
-func (d *disk) kept(size int64) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.size += size
-	if d.measured && d.size <= d.limit {
+// used notes that a file was, so that it goes after those that were not.
+func used(path string) {
+	now := time.Now()
+	_ = os.Chtimes(path, now, now) // only the order of eviction depends on it
+}
+
+// room is what the files of one directory may take.
+type room struct {
+	dir   string
+	limit int64 // bytes
+
+	mu       sync.Mutex // guards the fields below
+	measured bool
+	size     int64 // bytes, once measured; files that were replaced count until the next time
+}
+
+// kept counts a new file and, beyond the limit, removes the least recently used down
+// to nine tenths of it. Open files stay readable.
+func (r *room) kept(size int64) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.size += size
+	if r.measured && r.size <= r.limit {
 		return nil
 	}
 	type file struct {
@@ -167,8 +186,8 @@ func (d *disk) kept(size int64) error {
 		info fs.FileInfo
 	}
 	var files []file
-	d.size = 0
-	err := filepath.WalkDir(filepath.Join(d.dir, "archives"), func(path string, e fs.DirEntry, err error) error {
+	r.size = 0
+	err := filepath.WalkDir(r.dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return ignoreMissing(err)
 		}
@@ -177,25 +196,25 @@ func (d *disk) kept(size int64) error {
 			return ignoreMissing(err) // another process removed it
 		}
 		files = append(files, file{path, info})
-		d.size += info.Size()
+		r.size += info.Size()
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("registry cache: %w", err)
 	}
-	d.measured = true
-	if d.size <= d.limit {
+	r.measured = true
+	if r.size <= r.limit {
 		return nil
 	}
 	slices.SortFunc(files, func(a, b file) int { return a.info.ModTime().Compare(b.info.ModTime()) })
 	for _, f := range files {
-		if d.size <= d.limit/10*9 {
+		if r.size <= r.limit/10*9 {
 			break
 		}
 		if err := os.Remove(f.path); ignoreMissing(err) != nil {
 			return fmt.Errorf("registry cache: %w", err)
 		}
-		d.size -= f.info.Size()
+		r.size -= f.info.Size()
 	}
 	return nil
 }
