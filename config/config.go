@@ -135,6 +135,10 @@ type Store struct {
 	// URL holds it in both cases. Default: none.
 	// Example: "/run/secrets/database-url".
 	URLFile string `toml:"url-file"`
+	// ClosedDays is for how many days the scan and report of a closed pull request are
+	// kept. Sign-offs and the audit trail are kept for ever. 0: so are these.
+	// Default: 90. Example: 365.
+	ClosedDays int64 `toml:"closed-days"`
 }
 
 func (s Store) isPostgres() bool { return !s.URL.Empty() || s.URLFile != "" }
@@ -248,7 +252,7 @@ func Default() *Config {
 	return &Config{
 		Server: Server{Listen: ":8080"},
 		GitHub: GitHub{Repositories: "public"},
-		Store:  Store{Path: "lockkeeper.db"},
+		Store:  Store{Path: "lockkeeper.db", ClosedDays: 90},
 
 		Curation: Curation{Onboarding: "pull-request", OnboardingMode: "changes", Record: "by-policy"},
 

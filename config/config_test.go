@@ -68,6 +68,7 @@ private-key = "KEY"
 webhook-secret-file = "hook"
 [store]
 path = "a.db"
+closed-days = 30
 [cratesio]
 index = "https://1.example.invalid"
 static = "https://2.example.invalid"
@@ -102,7 +103,7 @@ percent = 5
 			PrivateKey: NewSecret("KEY"), WebhookSecret: NewSecret(hidden), WebhookSecretFile: "hook",
 			ClientID: "Iv1.a", ClientSecret: NewSecret(hidden), ClientSecretFile: "hook",
 		},
-		Store:      Store{Path: "a.db"},
+		Store:      Store{Path: "a.db", ClosedDays: 30},
 		CratesIO:   CratesIO{"https://1.example.invalid", "https://2.example.invalid", "https://3.example.invalid"},
 		PyPI:       PyPI{"https://4.example.invalid", "https://5.example.invalid", "root.json"},
 		Curation:   Curation{"none", "all", "none"},
@@ -293,6 +294,9 @@ func TestValidate(t *testing.T) {
 		"another database":    {func(c *Config) { c.Store.URL = NewSecret("mysql://u:" + hidden + "@h/x") }, "url in [store] is no address"},
 		"odd password":        {func(c *Config) { c.Store.URL = NewSecret("postgres://u:" + hidden + "%zz@h/x") }, "percent-encoded"},
 		"no host":             {func(c *Config) { c.Store.URL = NewSecret("postgres:" + hidden) }, "url in [store] is no address"},
+		"negative days":       {func(c *Config) { c.Store.ClosedDays = -1 }, "closed-days in [store] is -1; write a number of days, or 0"},
+		"too many days":       {func(c *Config) { c.Store.ClosedDays = 1e6 }, "closed-days in [store]"},
+		"for ever":            {func(c *Config) { c.Store.ClosedDays = 0 }, ""},
 		"curation":            {func(c *Config) { c.Curation.Record = "branch" }, "record in [curation] is \"branch\"; write one of by-policy, none"},
 		"no cache":            {func(c *Config) { c.Cache.Dir = "" }, "dir in [cache] is empty"},
 		"log level":           {func(c *Config) { c.Log.Level = "loud" }, "write one of trace, debug"},

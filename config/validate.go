@@ -110,6 +110,10 @@ func (g GitHub) checkPrivateKey() error {
 }
 
 func (s Store) validate() error {
+	const century = 36500 // more is no time.Duration any more
+	if s.ClosedDays < 0 || s.ClosedDays > century {
+		return fmt.Errorf("closed-days in [store] is %d; write a number of days, or 0 to keep everything", s.ClosedDays)
+	}
 	if s.URL.Empty() {
 		return notEmpty("store", "path", s.Path)
 	}

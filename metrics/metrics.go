@@ -49,6 +49,8 @@ type Metrics struct {
 	cacheLookups     *prometheus.CounterVec
 	advisories       prometheus.Gauge
 	advisoriesRead   prometheus.Gauge
+	pruned           *prometheus.CounterVec
+	pruneFailures    prometheus.Counter
 }
 
 // The bounds of histograms, in seconds.
@@ -97,6 +99,13 @@ func New(version string) *Metrics {
 	m.cacheLookups = counter("lockkeeper_cache_lookups_total", "Looks into caches: what was found in archives, archives, and answers about packages.", "cache", "result")
 	m.advisories = gauge("lockkeeper_advisories_records", "Advisories known.")
 	m.advisoriesRead = gauge("lockkeeper_advisories_read_timestamp_seconds", "When advisories were last read.")
+	m.pruned = counter("lockkeeper_pruned_total", "What was removed from the database since it is kept for a time only.", "kind")
+	m.pruneFailures = prometheus.NewCounter(prometheus.CounterOpts{Name: "lockkeeper_prune_failures_total", Help: "Attempts to remove it that ended with an error, and are made again."})
+	m.registry.MustRegister(m.pruneFailures)
+
+	for _, kind := range []Kept{KeptPulls, KeptComments, KeptFacts, KeptJobs} {
+		m.pruned.WithLabelValues(string(kind)) // each is there from the start, at 0
+	}
 
 	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "lockkeeper_build_info", Help: "Always 1; the label says which version runs.", ConstLabels: prometheus.Labels{"version": version}})
 	build.Set(1)
@@ -175,6 +184,22 @@ func (m *Metrics) Advisories(records int, at time.Time) {
 	m.advisories.Set(float64(records))
 	m.advisoriesRead.Set(seconds(at))
 }
+
+// Kept is what is kept for a time only.
+type Kept string
+
+const (
+	KeptPulls    Kept = "pull_requests" // scans and reports of closed ones
+	KeptComments Kept = "comments"      // notes of those that said nothing to Lockkeeper
+	KeptFacts    Kept = "facts"         // what was found in archives and asked of registries
+	KeptJobs     Kept = "jobs"          // what the queue knows of things that jobs were about
+)
+
+// Pruned counts what was removed.
+func (m *Metrics) Pruned(kind Kept, n int64) { m.pruned.WithLabelValues(string(kind)).Add(float64(n)) }
+
+// PruneFailed counts an attempt to remove something.
+func (m *Metrics) PruneFailed() { m.pruneFailures.Inc() }
 
 // Begin makes Metrics a stage.Observer.
 func (m *Metrics) Begin(ctx context.Context, name stage.Name, _ ...string) (context.Context, func(error)) {

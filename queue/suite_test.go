@@ -33,6 +33,7 @@ var suite = map[string]func(t *testing.T, fresh func(testing.TB) string){
 	"Sweep finds what has no job":   testSweepFindsWhatHasNoJob,
 	"Later holds up nothing":        testLaterHoldsUpNothing,
 	"Settled":                       testSettled,
+	"What is old goes":              testPrune,
 	"Never beside each other":       testNeverBesideEachOther,
 	"Run that outlives its time":    testRunThatOutlivesItsTime,
 	"Check":                         testCheck,

@@ -14,10 +14,21 @@ import (
 	"github.com/lockkeeper/lockkeeper/registry"
 )
 
+// What begins the keys of all that a Scanner remembers, of this version and others. It
+// can be found out again.
+const (
+	surfaceFacts     = "surface/"
+	publicationFacts = "publications/"
+)
+
+// Remembered lists what the keys of facts begin with that can be found out again, so
+// that old ones may be removed.
+func Remembered() []string { return []string{surfaceFacts, publicationFacts} }
+
 const (
 	// analysis is part of the keys of remembered facts: raise it when analysers
 	// find other things in the same archive.
-	analysis = "surface/5/"
+	analysis = surfaceFacts + "5/"
 	// maxArtifacts bounds the files looked at for one release.
 	maxArtifacts = 300
 	// maxAnalysis bounds the look into one artifact. Ordinary ones take milliseconds.

@@ -146,7 +146,7 @@ func (s *Scanner) publications(ctx context.Context, from home, project *registry
 	if s.Facts == nil {
 		return from.client.Publications(ctx, project.Name, versions)
 	}
-	key := "publications/2/" + string(project.Ecosystem) + "/" + project.Name
+	key := publicationFacts + "2/" + string(project.Ecosystem) + "/" + project.Name
 	if project.Ecosystem == lockkeeper.PyPI {
 		key += "/" + s.Trust
 	}

@@ -55,6 +55,9 @@ type Config struct {
 	NoRecord bool
 	// Workers is how many jobs are done at once; 0 means 8.
 	Workers int
+	// KeepClosed is for how long what a scan found is kept after its pull request was
+	// closed; 0 means for ever.
+	KeepClosed time.Duration
 	// Metrics count what happens; nil means that nobody wants to know.
 	Metrics *metrics.Metrics
 	// Tracer follows each job; nil means that nobody wants to know.
@@ -127,6 +130,7 @@ func (s *Server) Start(ctx context.Context) error {
 	s.background.Go(func() { s.verifyApp(background) })
 	s.background.Go(func() { s.lookAtOwners(background) })
 	s.background.Go(func() { s.reconcile(background) })
+	s.background.Go(func() { s.tidy(background) })
 	if s.cfg.LoadAdvisories != nil && s.cfg.Advisories != nil {
 		s.background.Go(func() { s.refreshAdvisories(background) })
 	}

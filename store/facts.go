@@ -44,12 +44,20 @@ func (s *Store) PutFact(ctx context.Context, key string, value []byte) error {
 	return nil
 }
 
-// PruneFacts removes facts stored before that time and says how many. Facts can
-// always be found out again.
-func (s *Store) PruneFacts(ctx context.Context, before time.Time) (int64, error) {
-	result, err := s.db.ExecContext(ctx, `DELETE FROM facts WHERE made_at < $1`, micros(before))
+// PruneFacts removes at most limit facts whose keys begin with prefix and that were
+// stored before that time, and says how many. Only those may be named that can be
+// found out again: others are kept as facts, too, such as that an organisation had a
+// policy.
+func (s *Store) PruneFacts(ctx context.Context, prefix string, before time.Time, limit int) (int64, error) {
+	if prefix == "" {
+		return 0, errors.New("remove old facts: say which")
+	}
+	result, err := s.db.ExecContext(ctx, `
+		DELETE FROM facts WHERE key IN (
+			SELECT key FROM facts WHERE made_at < $1 AND substr(key, 1, $2) = $3 ORDER BY made_at, key LIMIT $4)`,
+		micros(before), len(prefix), prefix, limit)
 	if err != nil {
-		return 0, fmt.Errorf("remove facts from before %s: %w", before.UTC().Format(time.RFC3339), err)
+		return 0, fmt.Errorf("remove old facts: %w", err)
 	}
 	return result.RowsAffected()
 }

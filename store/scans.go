@@ -49,7 +49,8 @@ func (s *Store) PutScan(ctx context.Context, scan Scan) error {
 			generation = excluded.generation, open = excluded.open, head = excluded.head, base = excluded.base,
 			base_ref = excluded.base_ref, merge_base = excluded.merge_base, check_id = excluded.check_id,
 			comment_id = excluded.comment_id, comment_digest = excluded.comment_digest,
-			conclusion = excluded.conclusion, result = excluded.result, made_at = excluded.made_at
+			conclusion = excluded.conclusion, result = excluded.result, made_at = excluded.made_at,
+			closed_at = CASE WHEN excluded.open THEN 0 ELSE scans.closed_at END
 		WHERE scans.generation <= excluded.generation`,
 		scan.RepoID, scan.Pull, scan.Generation, scan.Open, text(scan.Head), text(scan.Base), text(scan.BaseRef), text(scan.MergeBase),
 		scan.CheckID, scan.CommentID, scan.CommentDigest, string(scan.Conclusion), scan.Result, micros(scan.At))

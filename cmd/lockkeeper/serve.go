@@ -104,7 +104,8 @@ func newServer(ctx context.Context, cfg *config.Config, db *store.Store, log zer
 	c := server.Config{
 		WebhookSecret: cfg.GitHub.WebhookSecret.Reveal(), App: app, Store: db, Scanner: scanner, Log: log,
 		NoForeign: cfg.GitHub.Repositories == "none", NoRecord: cfg.Curation.Record == "none",
-		Metrics: ops.metrics,
+		Metrics:    ops.metrics,
+		KeepClosed: time.Duration(cfg.Store.ClosedDays) * 24 * time.Hour,
 	}
 	if cfg.Curation.Onboarding != "none" {
 		c.Onboarding = &server.Onboarding{Mode: policy.Mode(cfg.Curation.OnboardingMode)}

@@ -41,6 +41,8 @@ func Run(t *testing.T, fresh func(t testing.TB) string) {
 		"what was said last":                     testRecentStatements,
 		"sessions":                               testSessions,
 		"counts":                                 testCounts,
+		"what is old goes":                       testPrune,
+		"what is decided stays":                  testPruneKeeps,
 		"sign-offs to be recorded":               testSigned,
 		"offers":                                 testOffers,
 		"rules seen":                             testRulesSeen,
@@ -55,6 +57,7 @@ func Run(t *testing.T, fresh func(t testing.TB) string) {
 	// What two replicas do to each other, each with connections of its own.
 	for name, test := range map[string]func(t *testing.T, one, other *store.Store){
 		"slots are given out once":                testSlots,
+		"two remove what is old":                  testPruneTwice,
 		"a dead claimer holds up nobody":          testSlotOfTheDead,
 		"a clock that was set back":               testClockSetBack,
 		"turns are taken once":                    testTurns,
@@ -322,11 +325,29 @@ func testFacts(t *testing.T, s *store.Store) {
 	if err := s.PutFact(t.Context(), "", nil); err == nil {
 		t.Error("PutFact took an empty key")
 	}
-	if n, err := s.PruneFacts(t.Context(), noon.AddDate(-50, 0, 0)); n != 0 || err != nil {
-		t.Errorf("PruneFacts of long ago: %d, %v", n, err)
+	for _, key := range []string{"aa", "bb", "%"} {
+		if err := s.PutFact(t.Context(), key, nil); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if n, err := s.PruneFacts(t.Context(), noon.AddDate(500, 0, 0)); n != 1 || err != nil {
-		t.Errorf("PruneFacts of everything: %d, %v", n, err)
+	for _, prune := range []struct {
+		prefix string
+		before time.Time
+		limit  int
+		want   int64
+	}{
+		{"a", noon.AddDate(-50, 0, 0), 9, 0}, {"%", noon.AddDate(500, 0, 0), 9, 1},
+		{"a", noon.AddDate(500, 0, 0), 1, 1}, {"a", noon.AddDate(500, 0, 0), 9, 1},
+	} {
+		if n, err := s.PruneFacts(t.Context(), prune.prefix, prune.before, prune.limit); n != prune.want || err != nil {
+			t.Errorf("PruneFacts %+v: %d, %v", prune, n, err)
+		}
+	}
+	if n, err := s.PruneFacts(t.Context(), "", noon.AddDate(500, 0, 0), 9); n != 0 || err == nil {
+		t.Errorf("PruneFacts of everything: %d, %v; some facts cannot be found again", n, err)
+	}
+	if _, found, err := s.Fact(t.Context(), "bb"); !found || err != nil {
+		t.Errorf("another fact: found %v, error %v", found, err)
 	}
 	if _, found, err := s.Fact(t.Context(), "a"); found || err != nil {
 		t.Errorf("Fact after pruning: found %v, error %v", found, err)
