@@ -25,8 +25,12 @@ import (
 )
 
 // Variable names an environment variable with the address of a PostgreSQL server
-// to use instead, as a user who may create databases: for another version.
+// to use instead, as a user who may create databases.
 const Variable = "LOCKKEEPER_TEST_POSTGRES"
+
+// ProgramsVariable names one with the directory of the programs to start it with, for
+// another version than the newest that is installed: see scripts/postgres.
+const ProgramsVariable = "LOCKKEEPER_TEST_POSTGRES_PROGRAMS"
 
 const instruction = `the tests need PostgreSQL: run ./scripts/test, which installs it, or install it yourself ("apt-get install postgresql"), or set ` + Variable + ` to the address of a server, such as postgres://user@127.0.0.1:5432/postgres`
 
@@ -98,9 +102,15 @@ func start() (cluster, error) {
 	}
 }
 
-// programs is the directory of the newest PostgreSQL. Debian keeps initdb out of
-// PATH.
+// programs is the directory that was named, or that of the newest PostgreSQL. Debian
+// keeps initdb out of PATH.
 func programs() (string, error) {
+	if dir := os.Getenv(ProgramsVariable); dir != "" {
+		if _, err := os.Stat(filepath.Join(dir, "initdb")); err != nil {
+			return "", fmt.Errorf("%s: %w", ProgramsVariable, err)
+		}
+		return dir, nil
+	}
 	if path, err := exec.LookPath("initdb"); err == nil {
 		return filepath.Dir(path), nil
 	}
