@@ -16,9 +16,12 @@ func Needed() map[string]string {
 	return map[string]string{"checks": "write", "contents": "read", "issues": "write", "pull_requests": "write", "metadata": "read"}
 }
 
+// mergeQueueEvent is sent where there are merge queues, which Enterprise Server lacks.
+const mergeQueueEvent = "merge_group"
+
 // NeededEvents are the events that the App must subscribe to.
 func NeededEvents() []string {
-	return []string{"pull_request", "pull_request_review", "issue_comment", "merge_group", "push", "check_run", "check_suite"}
+	return []string{"pull_request", "pull_request_review", "issue_comment", mergeQueueEvent, "push", "check_run", "check_suite"}
 }
 
 // Self is the App as GitHub has it.
@@ -27,6 +30,7 @@ type Self struct {
 	Permissions map[string]string // "checks": "write"
 	Events      []string
 	Now         time.Time // GitHub's clock; zero where it did not say
+	Enterprise  string    // version of Enterprise Server; empty elsewhere
 }
 
 // Self asks GitHub about the App itself, which shows that number and private key
@@ -37,7 +41,7 @@ func (a *App) Self(ctx context.Context) (Self, error) {
 		if err != nil {
 			return Self{}, err
 		}
-		s := Self{Slug: app.GetSlug(), Events: app.Events, Permissions: map[string]string{}}
+		s := Self{Slug: app.GetSlug(), Events: app.Events, Permissions: map[string]string{}, Enterprise: resp.Header.Get("X-GitHub-Enterprise-Version")}
 		if at, err := time.Parse(time.RFC1123, resp.Header.Get("Date")); err == nil {
 			s.Now = at
 		}
@@ -61,6 +65,9 @@ func (s Self) Lacks() []string {
 		}
 	}
 	for _, event := range NeededEvents() {
+		if event == mergeQueueEvent && s.Enterprise != "" {
+			continue
+		}
 		if !slices.Contains(s.Events, event) {
 			lacking = append(lacking, "the event "+event)
 		}

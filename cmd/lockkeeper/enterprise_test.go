@@ -14,12 +14,14 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/github/githubtest"
+	"github.com/lockkeeper/lockkeeper/github/githubtest/contract"
 	"github.com/lockkeeper/lockkeeper/registry/registrytest"
 )
 
@@ -27,11 +29,13 @@ import (
 // own, without rate limits, and without merge queues.
 type enterprise struct {
 	*githubtest.Server
+	t   *testing.T
 	url string // of its front
 	ca  []byte // PEM
 
 	mu      sync.Mutex
 	secrets map[string]bool // that went over the wire
+	asked   map[string]int  // how often each operation was
 }
 
 func newEnterprise(t *testing.T) *enterprise {
@@ -43,7 +47,7 @@ func newEnterprise(t *testing.T) *enterprise {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &enterprise{Server: inner, secrets: map[string]bool{}}
+	e := &enterprise{Server: inner, t: t, secrets: map[string]bool{}, asked: map[string]int{}}
 	front := httptest.NewUnstartedServer(http.HandlerFunc(e.serve))
 	front.Config.ErrorLog = log.New(io.Discard, "", 0) // refused handshakes
 	front.StartTLS()
@@ -54,11 +58,27 @@ func newEnterprise(t *testing.T) *enterprise {
 	return e
 }
 
-// serve notes every token that is asked for or used.
+// serve notes every token that is asked for or used, and holds request and answer
+// against the description of an Enterprise Server.
 func (e *enterprise) serve(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // the client is gone
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	inner := httptest.NewRecorder()
 	e.Server.ServeHTTP(inner, r)
+	input, err := contract.Enterprise.Request(r, body)
+	if err == nil {
+		err = contract.Response(input, inner.Result(), inner.Body.Bytes())
+	}
+	if err != nil {
+		e.t.Errorf("%s %s, %d: %v", r.Method, r.URL.Path, inner.Code, err)
+	}
 	e.mu.Lock()
+	if input != nil {
+		e.asked[input.Route.Operation.OperationID]++
+	}
 	if _, secret, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok {
 		e.secrets[secret] = true
 	}
@@ -74,7 +94,7 @@ func (e *enterprise) serve(w http.ResponseWriter, r *http.Request) {
 			w.Header()[name] = values
 		}
 	}
-	w.Header().Set("X-GitHub-Enterprise-Version", "3.14.0")
+	w.Header().Set("X-GitHub-Enterprise-Version", "3.17.0")
 	w.WriteHeader(inner.Code)
 	_, _ = w.Write(inner.Body.Bytes())
 }
@@ -123,7 +143,7 @@ func eventually(t *testing.T, done func() bool, otherwise func() string) {
 const enterpriseSecret = "a webhook secret, to be found nowhere"
 
 // serveAgainst runs lockkeeper serve as an operator would, with everything logged.
-func serveAgainst(t *testing.T, e *enterprise, registries *registrytest.Server, trust bool) (log *logBuffer, stop func()) {
+func serveAgainst(t *testing.T, e *enterprise, registries *registrytest.Server, trust bool) (log *logBuffer, path string, stop func()) {
 	t.Helper()
 	dir := t.TempDir()
 	write := func(name string, data []byte) string {
@@ -138,14 +158,15 @@ func serveAgainst(t *testing.T, e *enterprise, registries *registrytest.Server, 
 		caFile = "ca-file = '" + write("ca.pem", e.ca) + "'\n"
 	}
 	config := fmt.Sprintf("[server]\nlisten = '127.0.0.1:0'\ncontact = 'ops@example.invalid'\n[github]\n%sapi-url = '%s/api/v3'\napp-id = %d\nprivate-key-file = '%s'\nwebhook-secret-file = '%s'\n"+
-		"[store]\npath = '%s'\n[cache]\ndir = '%s'\n[cratesio]\nindex = '%s'\nstatic = '%s'\napi = '%s'\n[log]\nlevel = 'trace'\n[metrics]\nlisten = '127.0.0.1:0'\nprofiles = true\n",
+		"[store]\npath = '%s'\n[cache]\ndir = '%s'\n[cratesio]\nindex = '%s'\nstatic = '%s'\napi = '%s'\n[pypi]\npypi = '%s'\nfiles = '%s'\n[log]\nlevel = 'trace'\n[metrics]\nlisten = '127.0.0.1:0'\nprofiles = true\n",
 		caFile, e.url, e.AppID(), write("app.pem", e.PrivateKeyPEM()), write("secret", []byte(enterpriseSecret+"\n")),
-		filepath.Join(dir, "db"), filepath.Join(dir, "cache"), registries.Index(), registries.Static(), registries.API())
+		filepath.Join(dir, "db"), filepath.Join(dir, "cache"), registries.Index(), registries.Static(), registries.API(), registries.PyPI(), registries.Files())
+	path = write("config.toml", []byte(config))
 	ctx, cancel := context.WithCancel(t.Context())
 	log = &logBuffer{}
 	exit := make(chan int, 1)
 	go func() {
-		exit <- run(ctx, []string{"serve", "--config", write("config.toml", []byte(config))}, nil, strings.NewReader(""), io.Discard, log)
+		exit <- run(ctx, []string{"serve", "--config", path}, nil, strings.NewReader(""), io.Discard, log)
 	}()
 	stop = sync.OnceFunc(func() {
 		cancel()
@@ -155,7 +176,7 @@ func serveAgainst(t *testing.T, e *enterprise, registries *registrytest.Server, 
 	})
 	t.Cleanup(stop)
 	e.SetWebhook("http://"+log.await(t, `"address":"([^"]+)"`)+"/webhook", enterpriseSecret)
-	return log, stop
+	return log, path, stop
 }
 
 // TestEnterpriseServer: a pull request on GitHub Enterprise Server, from its
@@ -172,16 +193,18 @@ func TestEnterpriseServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { registries.Close() })
-	log, stop := serveAgainst(t, e, registries, true)
+	log, path, stop := serveAgainst(t, e, registries, true)
 
-	for _, login := range []string{"owner", "author", "reviewer"} {
+	for _, login := range []string{"author", "reviewer"} {
 		e.AddUser(login)
 	}
+	e.AddOrg("acme", "author")
+	e.AddTeam("acme", "security", "", "reviewer")
 	lock, err := registries.Expand("version = 4\n\n[[package]]\nname = \"grabber\"\nversion = \"1.0.0\"\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"{{crate:grabber@1.0.0}}\"\n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	repo := e.AddRepo("owner", "app", githubtest.RepoOptions{Files: map[string]string{"Cargo.lock": "version = 4\n", ".lockkeeper/policy.toml": "[reviewers]\nusers = ['reviewer']\n"}})
+	repo := e.AddRepo("acme", "app", githubtest.RepoOptions{Files: map[string]string{"Cargo.lock": "version = 4\n", ".lockkeeper/policy.toml": "[reviewers]\nteams = ['security']\n[allowlist]\nrecord = 'pull-request'\n"}})
 	repo.SetPermission("author", "write")
 	repo.SetPermission("reviewer", "maintain")
 	repo.Branch("topic", "main")
@@ -200,6 +223,13 @@ func TestEnterpriseServer(t *testing.T) {
 	concludes("action_required")
 	pull.Comment("reviewer", `/lockkeeper sign-off all "read it"`)
 	concludes("success")
+	if _, err := pull.Merge("author"); err != nil {
+		t.Fatal(err)
+	}
+	recorded := func() bool {
+		return slices.ContainsFunc(repo.Pulls(), func(p githubtest.PullInfo) bool { return p.Author == e.AppLogin() && p.State == "open" })
+	}
+	eventually(t, recorded, func() string { return "the sign-off is not offered to be recorded\n" + log.String() })
 
 	var ready bytes.Buffer
 	if code := run(t.Context(), []string{"ready", "http://" + log.await(t, `"address":"([^"]+)"`)}, nil, strings.NewReader(""), &ready, &ready); code != exitOK {
@@ -230,9 +260,19 @@ func TestEnterpriseServer(t *testing.T) {
 	if !strings.Contains(shown, `lockkeeper_github_installations{quota="over_half"} 0`) {
 		t.Error("metrics of a quota that this GitHub does not have")
 	}
+	var doctor bytes.Buffer
+	if code := run(t.Context(), []string{"doctor", "--server", "--config", path}, nil, strings.NewReader(""), &doctor, &doctor); code != exitOK {
+		t.Errorf("lockkeeper doctor: %d\n%s", code, &doctor)
+	}
+	shown += doctor.String()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	stop()
+	for _, operation := range []string{"checks/create", "checks/update", "repos/compare-commits-with-basehead", "teams/get-membership-for-user-in-org", "git/create-commit", "pulls/create", "apps/list-webhook-deliveries"} {
+		if e.asked[operation] == 0 {
+			t.Errorf("%s was not asked for, so it is not known to work: %v", operation, e.asked)
+		}
+	}
 	shown += log.String() + check.Title + check.Summary
 	for _, c := range pull.Comments() {
 		shown += c.Body
@@ -262,6 +302,6 @@ func TestUnknownCertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { registries.Close() })
-	log, _ := serveAgainst(t, e, registries, false)
+	log, _, _ := serveAgainst(t, e, registries, false)
 	log.await(t, `(name its certificates in ca-file of \[github\])`)
 }

@@ -30,7 +30,7 @@ func (s *served) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, err
 	}
 	// The body has been read; it does not matter for finding the operation.
-	if in, _ := contract.Request(req, nil); in != nil {
+	if in, _ := contract.GitHub.Request(req, nil); in != nil {
 		s.mu.Lock()
 		s.ops[in.Route.Operation.OperationID] = true
 		s.mu.Unlock()

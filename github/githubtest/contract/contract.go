@@ -1,9 +1,10 @@
 // Package contract holds requests to GitHub, and answers from it or from a
 // stand-in, against GitHub's own OpenAPI description.
 //
-// The description is that of github.com, cut to the operations in
-// operations.txt: cut.sh makes it anew and records its version in github.json.
-// It is MIT-licensed, see LICENSE.octokit. By hand come three things it lacks: a
+// There are two descriptions, of github.com and of the oldest Enterprise Server that
+// there is one of, cut to the operations in operations.txt: cut.sh makes them anew and
+// records their version in github.json and enterprise.json. They are MIT-licensed, see
+// LICENSE.octokit. By hand come three things that they lack: a
 // completed check run needs a conclusion, a query parameter that it does not name
 // is a violation, and an error must say what it is about.
 //
@@ -32,14 +33,31 @@ import (
 )
 
 //go:embed github.json
-var description []byte
+var ofGitHub []byte
+
+//go:embed enterprise.json
+var ofEnterprise []byte
+
+// Description is one of the API.
+type Description struct {
+	name string
+	load func() ([]*route, error)
+}
+
+var (
+	// GitHub is github.com's.
+	GitHub = &Description{"GitHub", routesOf(ofGitHub)}
+	// Enterprise is that of the oldest supported GitHub Enterprise Server.
+	Enterprise = &Description{"GitHub Enterprise Server", routesOf(ofEnterprise)}
+)
 
 // enterprisePrefix is where GitHub Enterprise Server has its API.
 const enterprisePrefix = "/api/v3"
 
 // Transport passes requests on to Next and reports every violation of the
-// contract, of the request's and of the answer's. It changes neither. It may be
-// used by several goroutines if Report may.
+// contract: of the request's, with both descriptions, since what is asked of GitHub is
+// asked of an Enterprise Server as well, and of the answer's, with github.com's. It
+// changes neither. It may be used by several goroutines if Report may.
 type Transport struct {
 	// Next makes the requests. Default http.DefaultTransport.
 	Next http.RoundTripper
@@ -70,9 +88,11 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Body != nil {
 		sent.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	input, err := Request(req, body)
+	input, err := GitHub.Request(req, body)
 	if err != nil {
 		t.report(req, err)
+	} else if _, err := Enterprise.Request(req, body); err != nil {
+		t.report(req, fmt.Errorf("of an Enterprise Server: %w", err))
 	}
 	resp, err := next.RoundTrip(sent)
 	if err != nil || input == nil {
@@ -126,8 +146,8 @@ var options = func() *openapi3filter.Options {
 // Request checks a request with the given body. The input that it returns is
 // what [Response] wants; it is nil where the request is for no operation that
 // the description knows.
-func Request(req *http.Request, body []byte) (*openapi3filter.RequestValidationInput, error) {
-	routes, err := load()
+func (d *Description) Request(req *http.Request, body []byte) (*openapi3filter.RequestValidationInput, error) {
+	routes, err := d.load()
 	if err != nil {
 		return nil, err
 	}
@@ -216,8 +236,12 @@ type route struct {
 	names   []string
 }
 
-// load parses the description once.
-var load = sync.OnceValues(func() ([]*route, error) {
+// routesOf parses a description, once.
+func routesOf(description []byte) func() ([]*route, error) {
+	return sync.OnceValues(func() ([]*route, error) { return parse(description) })
+}
+
+func parse(description []byte) ([]*route, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(description)
 	if err != nil {
 		return nil, fmt.Errorf("load GitHub's description: %w", err)
@@ -236,7 +260,7 @@ var load = sync.OnceValues(func() ([]*route, error) {
 	// /commits/{ref}.
 	slices.SortFunc(all, func(a, b *route) int { return fixed(b.Path) - fixed(a.Path) })
 	return all, nil
-})
+}
 
 var variable = regexp.MustCompile(`\{([a-z_]+)\}`)
 

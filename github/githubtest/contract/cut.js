@@ -2,8 +2,8 @@
 //
 //     node cut.js SPEC OPERATIONS VERSION OUT
 //
-// SPEC is @octokit/openapi's generated/api.github.com.json, OPERATIONS a file of
-// operation ids, VERSION the package's version, which OUT records. What remains
+// SPEC is @octokit/openapi's generated/api.github.com.json or another of its files,
+// OPERATIONS a file of operation ids, VERSION the package's version, which OUT records. What remains
 // are the operations, the components that they reach, and nothing to read:
 // descriptions and examples go, since several of the examples fail their own
 // schemas. Request bodies are closed (additionalProperties: false), so that a
