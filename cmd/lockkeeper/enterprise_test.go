@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
@@ -12,11 +11,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -142,8 +143,25 @@ func eventually(t *testing.T, done func() bool, otherwise func() string) {
 
 const enterpriseSecret = "a webhook secret, to be found nowhere"
 
-// serveAgainst runs lockkeeper serve as an operator would, with everything logged.
-func serveAgainst(t *testing.T, e *enterprise, registries *registrytest.Server, trust bool) (log *logBuffer, path string, stop func()) {
+// serving is a process that serves.
+type serving struct {
+	log          *logBuffer
+	config       string // path of its configuration
+	web, metrics string // addresses
+	stop         func() // as an operating system does
+}
+
+// differently is how a server is run other than with the Enterprise Server's
+// certificates and SQLite.
+type differently struct {
+	distrust bool
+	config   string   // more of it, as TOML
+	env      []string // of the process
+}
+
+// serveAgainst runs lockkeeper serve as an operator would, in a process of its own and
+// with everything logged.
+func serveAgainst(t *testing.T, e *enterprise, registries *registrytest.Server, how differently) *serving {
 	t.Helper()
 	dir := t.TempDir()
 	write := func(name string, data []byte) string {
@@ -154,36 +172,54 @@ func serveAgainst(t *testing.T, e *enterprise, registries *registrytest.Server, 
 		return path
 	}
 	caFile := ""
-	if trust {
+	if !how.distrust {
 		caFile = "ca-file = '" + write("ca.pem", e.ca) + "'\n"
 	}
-	config := fmt.Sprintf("[server]\nlisten = '127.0.0.1:0'\ncontact = 'ops@example.invalid'\n[github]\n%sapi-url = '%s/api/v3'\napp-id = %d\nprivate-key-file = '%s'\nwebhook-secret-file = '%s'\n"+
-		"[store]\npath = '%s'\n[cache]\ndir = '%s'\n[cratesio]\nindex = '%s'\nstatic = '%s'\napi = '%s'\n[pypi]\npypi = '%s'\nfiles = '%s'\n[log]\nlevel = 'trace'\n[metrics]\nlisten = '127.0.0.1:0'\nprofiles = true\n",
+	s := &serving{log: &logBuffer{}}
+	s.config = write("config.toml", fmt.Appendf(nil, "[server]\nlisten = '127.0.0.1:0'\ncontact = 'ops@example.invalid'\n[github]\n%sapi-url = '%s/api/v3'\napp-id = %d\nprivate-key-file = '%s'\nwebhook-secret-file = '%s'\n"+
+		"[cache]\ndir = '%s'\n[cratesio]\nindex = '%s'\nstatic = '%s'\napi = '%s'\n[pypi]\npypi = '%s'\nfiles = '%s'\n[log]\nlevel = 'trace'\n[metrics]\nlisten = '127.0.0.1:0'\nprofiles = true\n%s",
 		caFile, e.url, e.AppID(), write("app.pem", e.PrivateKeyPEM()), write("secret", []byte(enterpriseSecret+"\n")),
-		filepath.Join(dir, "db"), filepath.Join(dir, "cache"), registries.Index(), registries.Static(), registries.API(), registries.PyPI(), registries.Files())
-	path = write("config.toml", []byte(config))
-	ctx, cancel := context.WithCancel(t.Context())
-	log = &logBuffer{}
-	exit := make(chan int, 1)
-	go func() {
-		exit <- run(ctx, []string{"serve", "--config", path}, nil, strings.NewReader(""), io.Discard, log)
-	}()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if code := <-exit; code != exitOK {
-			t.Errorf("exit code %d\n%s", code, log)
+		filepath.Join(dir, "cache"), registries.Index(), registries.Static(), registries.API(), registries.PyPI(), registries.Files(), how.config))
+	cmd := exec.Command("lockkeeper", "serve", "--config", s.config)
+	cmd.Dir = dir // of the database
+	cmd.Stderr = s.log
+	cmd.Env = slices.Concat(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "LOCKKEEPER_") }), how.env)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.stop = sync.OnceFunc(func() {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the server ended: %v\n%s", err, s.log)
 		}
 	})
-	t.Cleanup(stop)
-	e.SetWebhook("http://"+log.await(t, `"address":"([^"]+)"`)+"/webhook", enterpriseSecret)
-	return log, path, stop
+	t.Cleanup(s.stop)
+	s.web = s.log.await(t, `"address":"([^"]+)"`)
+	s.metrics = s.log.await(t, `"metrics_address":"([^"]+)"`)
+	e.SetWebhook("http://"+s.web+"/webhook", enterpriseSecret)
+	return s
 }
 
-// TestEnterpriseServer: a pull request on GitHub Enterprise Server, from its
-// delivery to the sign-off, and nothing secret in all that the server wrote
-// meanwhile with everything logged (promise 10).
-func TestEnterpriseServer(t *testing.T) {
-	e := newEnterprise(t)
+// fetch reads from the address of metrics.
+func (s *serving) fetch(t *testing.T, path string) string {
+	t.Helper()
+	resp, err := http.Get("http://" + s.metrics + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %d %v", path, resp.StatusCode, err)
+	}
+	return string(body)
+}
+
+// serveGrabber serves registries with a crate whose build script runs a program.
+func serveGrabber(t *testing.T) *registrytest.Server {
+	t.Helper()
 	registries := registrytest.New()
 	if err := registries.LoadText([]byte("-- registry.toml --\n[crates.\"grabber@1.0.0\"]\npublished = 2020-01-01T00:00:00Z\npublisher = \"user:1 keeper\"\n" +
 		"-- crates/grabber/1.0.0/build.rs --\nfn main() { std::process::Command::new(\"curl\").status().unwrap(); }\n")); err != nil {
@@ -193,36 +229,60 @@ func TestEnterpriseServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { registries.Close() })
-	log, path, stop := serveAgainst(t, e, registries, true)
+	return registries
+}
 
+// lockOfGrabber locks that crate, and what more says.
+func lockOfGrabber(t *testing.T, registries *registrytest.Server, more string) string {
+	t.Helper()
+	lock, err := registries.Expand("version = 4\n\n[[package]]\nname = \"grabber\"\nversion = \"1.0.0\"\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"{{crate:grabber@1.0.0}}\"\n" + more)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lock
+}
+
+// grabs opens a pull request that locks the crate of serveGrabber, in a repository whose
+// policy names a team.
+func (e *enterprise) grabs(t *testing.T, registries *registrytest.Server) (*githubtest.Repo, *githubtest.Pull) {
+	t.Helper()
 	for _, login := range []string{"author", "reviewer"} {
 		e.AddUser(login)
 	}
 	e.AddOrg("acme", "author")
 	e.AddTeam("acme", "security", "", "reviewer")
-	lock, err := registries.Expand("version = 4\n\n[[package]]\nname = \"grabber\"\nversion = \"1.0.0\"\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"{{crate:grabber@1.0.0}}\"\n")
-	if err != nil {
-		t.Fatal(err)
-	}
 	repo := e.AddRepo("acme", "app", githubtest.RepoOptions{Files: map[string]string{"Cargo.lock": "version = 4\n", ".lockkeeper/policy.toml": "[reviewers]\nteams = ['security']\n[allowlist]\nrecord = 'pull-request'\n"}})
 	repo.SetPermission("author", "write")
 	repo.SetPermission("reviewer", "maintain")
 	repo.Branch("topic", "main")
-	repo.Commit("topic", githubtest.CommitSpec{Message: "Update", Author: "author", Files: map[string]string{"Cargo.lock": lock}})
-	pull := repo.OpenPull("author", "topic", "main", "Update", "")
-	var check githubtest.CheckRun
-	concludes := func(want string) {
-		t.Helper()
-		eventually(t, func() bool {
-			for _, run := range repo.CheckRuns(pull.Head()) {
-				check = run
-			}
-			return check.Conclusion == want && len(pull.Comments()) > 0
-		}, func() string { return fmt.Sprintf("the check is %q, want %q\n%s", check.Conclusion, want, log) })
-	}
-	concludes("action_required")
+	repo.Commit("topic", githubtest.CommitSpec{Message: "Update", Author: "author", Files: map[string]string{"Cargo.lock": lockOfGrabber(t, registries, "")}})
+	return repo, repo.OpenPull("author", "topic", "main", "Update", "")
+}
+
+// concludes waits until the check of a pull request's head does, and gives it.
+func concludes(t *testing.T, served *serving, repo *githubtest.Repo, pull *githubtest.Pull, want string) (check githubtest.CheckRun) {
+	t.Helper()
+	eventually(t, func() bool {
+		for _, run := range repo.CheckRuns(pull.Head()) {
+			check = run
+		}
+		return check.Conclusion == want && len(pull.Comments()) > 0
+	}, func() string { return fmt.Sprintf("the check is %q, want %q\n%s", check.Conclusion, want, served.log) })
+	return check
+}
+
+// TestEnterpriseServer: a pull request on GitHub Enterprise Server, from its
+// delivery to the sign-off, and nothing secret in all that the server wrote
+// meanwhile with everything logged (promise 10).
+func TestEnterpriseServer(t *testing.T) {
+	e := newEnterprise(t)
+	registries := serveGrabber(t)
+	served := serveAgainst(t, e, registries, differently{})
+	log := served.log
+	repo, pull := e.grabs(t, registries)
+	concludes(t, served, repo, pull, "action_required")
 	pull.Comment("reviewer", `/lockkeeper sign-off all "read it"`)
-	concludes("success")
+	check := concludes(t, served, repo, pull, "success")
 	if _, err := pull.Merge("author"); err != nil {
 		t.Fatal(err)
 	}
@@ -232,42 +292,28 @@ func TestEnterpriseServer(t *testing.T) {
 	eventually(t, recorded, func() string { return "the sign-off is not offered to be recorded\n" + log.String() })
 
 	var ready bytes.Buffer
-	if code := run(t.Context(), []string{"ready", "http://" + log.await(t, `"address":"([^"]+)"`)}, nil, strings.NewReader(""), &ready, &ready); code != exitOK {
+	if code := run(t.Context(), []string{"ready", "http://" + served.web}, nil, strings.NewReader(""), &ready, &ready); code != exitOK {
 		t.Errorf("lockkeeper ready: %d %s", code, &ready)
-	}
-	address := log.await(t, `"metrics_address":"([^"]+)"`)
-	fetch := func(path string) string {
-		t.Helper()
-		resp, err := http.Get("http://" + address + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if err != nil || resp.StatusCode != http.StatusOK {
-			t.Fatalf("%s: %d %v", path, resp.StatusCode, err)
-		}
-		return string(body)
 	}
 	shown := ""
 	eventually(t, func() bool {
-		shown = fetch("/metrics")
+		shown = served.fetch(t, "/metrics")
 		return strings.Contains(shown, `lockkeeper_scans_total{conclusion="success"}`)
 	},
 		func() string { return "the metrics do not show the scan:\n" + shown })
-	shown += fetch("/debug/pprof/")
+	shown += served.fetch(t, "/debug/pprof/")
 	// Without GitHub's quota there is none to show.
 	if !strings.Contains(shown, `lockkeeper_github_installations{quota="over_half"} 0`) {
 		t.Error("metrics of a quota that this GitHub does not have")
 	}
 	var doctor bytes.Buffer
-	if code := run(t.Context(), []string{"doctor", "--server", "--config", path}, nil, strings.NewReader(""), &doctor, &doctor); code != exitOK {
+	if code := run(t.Context(), []string{"doctor", "--server", "--config", served.config}, nil, strings.NewReader(""), &doctor, &doctor); code != exitOK {
 		t.Errorf("lockkeeper doctor: %d\n%s", code, &doctor)
 	}
 	shown += doctor.String()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	stop()
+	served.stop()
 	for _, operation := range []string{"checks/create", "checks/update", "repos/compare-commits-with-basehead", "teams/get-membership-for-user-in-org", "git/create-commit", "pulls/create", "apps/list-webhook-deliveries"} {
 		if e.asked[operation] == 0 {
 			t.Errorf("%s was not asked for, so it is not known to work: %v", operation, e.asked)
@@ -297,11 +343,5 @@ func TestEnterpriseServer(t *testing.T) {
 // TestUnknownCertificate: an operator is told what is missing.
 func TestUnknownCertificate(t *testing.T) {
 	e := newEnterprise(t)
-	registries := registrytest.New()
-	if err := registries.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { registries.Close() })
-	log, _, _ := serveAgainst(t, e, registries, false)
-	log.await(t, `(name its certificates in ca-file of \[github\])`)
+	serveAgainst(t, e, serveGrabber(t), differently{distrust: true}).log.await(t, `(name its certificates in ca-file of \[github\])`)
 }
