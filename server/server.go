@@ -162,7 +162,12 @@ func (s *Server) Handler() http.Handler {
 	if s.pages != nil {
 		mux.Handle("/", s.pages)
 	}
+	encrypted := s.cfg.Pages != nil && strings.HasPrefix(s.cfg.Pages.PublicURL, "https:")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if encrypted {
+			// For this host alone: what else its domain has is nobody's business here.
+			w.Header().Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		mux.ServeHTTP(w, r.WithContext(s.cfg.Log.WithContext(r.Context())))
 	})
 }

@@ -39,6 +39,21 @@ func newOperations(ctx context.Context, cfg *config.Config) (*operations, error)
 	return o, err
 }
 
+// tolerantOfOperators: writing takes as long as a profile is asked to.
+var tolerantOfOperators = tolerance{header: 10 * time.Second, request: time.Minute, answer: 5 * time.Minute, idle: 2 * time.Minute}
+
+func (o *operations) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", o.metrics.Handler())
+	if o.config.Profiles {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	}
+	return mux
+}
+
 // listen serves metrics, and profiles if asked for, on their private address.
 func (o *operations) listen(log zerolog.Logger) error {
 	if o.config.Listen == "" {
@@ -48,16 +63,7 @@ func (o *operations) listen(log zerolog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s ([metrics] listen): %w", o.config.Listen, err)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", o.metrics.Handler())
-	if o.config.Profiles {
-		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	}
-	// Writing takes as long as a profile is asked to.
-	o.web = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 5 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	o.web = newWeb(o.handler(), tolerantOfOperators)
 	go func() {
 		if err := o.web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			log.Error().Err(err).Msg("metrics are not served any more")

@@ -9,21 +9,33 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lockkeeper/lockkeeper/config"
+	"github.com/lockkeeper/lockkeeper/metrics"
 )
 
-// TestSlowAndLargeClients: the web server as serve makes it, with less tolerance.
-// Whoever dawdles or sends too much is let go, and others are answered meanwhile.
+// TestSlowAndLargeClients: the web server as serve makes it for webhooks and for
+// operators, with less tolerance. Whoever dawdles or sends too much is let go, and
+// others are answered meanwhile.
 func TestSlowAndLargeClients(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	received := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			http.Error(w, "cut short", http.StatusBadRequest)
 		}
 	})
-	web := newWeb(received, tolerance{header: 200 * time.Millisecond, request: 400 * time.Millisecond, answer: 400 * time.Millisecond, idle: 200 * time.Millisecond})
+	t.Run("webhooks", func(t *testing.T) { testSlowAndLarge(t, received, "POST /webhook") })
+	operators := &operations{config: config.Metrics{Profiles: true}, metrics: metrics.New("test")}
+	t.Run("metrics", func(t *testing.T) { testSlowAndLarge(t, operators.handler(), "GET /metrics") })
+}
+
+func testSlowAndLarge(t *testing.T, handler http.Handler, request string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	method, path, _ := strings.Cut(request, " ")
+	web := newWeb(handler, tolerance{header: 200 * time.Millisecond, request: 400 * time.Millisecond, answer: 400 * time.Millisecond, idle: 200 * time.Millisecond})
 	go web.Serve(listener) // ends by Close
 	t.Cleanup(func() { web.Close() })
 
@@ -42,18 +54,22 @@ func TestSlowAndLargeClients(t *testing.T) {
 		}
 		return c
 	}
-	const head = "POST /webhook HTTP/1.1\r\nHost: x\r\n"
+	head := request + " HTTP/1.1\r\nHost: x\r\n"
 	slow := map[string]net.Conn{
 		"says nothing":        dial(""),
 		"half a header":       dial(head + "X-Half: "),
 		"half a body":         dial(head + "Content-Length: 100\r\n\r\nhalf"),
 		"a chunk and no more": dial(head + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n"),
-		"stays idle":          dial("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+		"stays idle":          dial(head + "\r\n"),
 	}
 	for range 200 {
 		dial(head + "X-Half: ")
 	}
-	resp, err := http.Post("http://"+listener.Addr().String()+"/webhook", "application/json", strings.NewReader("{}"))
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+listener.Addr().String()+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +83,7 @@ func TestSlowAndLargeClients(t *testing.T) {
 			t.Errorf("%s: the connection stays open: %v", name, err)
 		}
 		if ok := strings.HasPrefix(string(answer), "HTTP/1.1 200"); ok != (name == "stays idle") {
-			t.Errorf("%s: %q", name, answer)
+			t.Errorf("%s: %.200q", name, answer)
 		}
 	}
 	c := dial("")
