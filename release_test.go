@@ -26,11 +26,19 @@ func TestReleasesAreReproducible(t *testing.T) {
 	if err != nil || !strings.Contains(string(out), "built twice, the same bytes") {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	names := filesOf(t, filepath.Join(dir, "lockkeeper_0.0.1-test_linux_amd64.tar.gz"))
+	archive := filepath.Join(dir, "lockkeeper_0.0.1-test_linux_amd64.tar.gz")
+	names := filesOf(t, archive)
 	for _, want := range []string{"lockkeeper", "lockkeeper.1", "LICENSE", "README.md", "CHANGELOG.md", "completion/lockkeeper.bash", "completion/lockkeeper.fish", "completion/lockkeeper.zsh"} {
 		if !slices.Contains(names, "lockkeeper_0.0.1-test_linux_amd64/"+want) {
 			t.Errorf("the archive lacks %s: %v", want, names)
 		}
+	}
+	// What is released works, its version included, which it tells others.
+	if out, err := exec.Command("tar", "-xzf", archive, "-C", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if out, err := exec.Command(filepath.Join(dir, "lockkeeper_0.0.1-test_linux_amd64", "lockkeeper"), "demo", "--once").CombinedOutput(); err != nil {
+		t.Errorf("the released program's demo: %v\n%s", err, out)
 	}
 	sums := read(t, filepath.Join(dir, "SHA256SUMS"))
 	if strings.Count(sums, "\n") != 1 {

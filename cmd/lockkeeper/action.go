@@ -178,7 +178,7 @@ func (c *actionCmd) comment(p *process, r *report.Report, number int) error {
 		return err
 	}
 	client, err := github.NewWorkflow(github.Config{
-		BaseURL: cmp.Or(cfg.GitHub.APIURL, p.getenv("GITHUB_API_URL")), WebURL: cmp.Or(cfg.GitHub.WebURL, p.getenv("GITHUB_SERVER_URL")), UserAgent: "lockkeeper/" + versionText(),
+		BaseURL: cmp.Or(cfg.GitHub.APIURL, p.getenv("GITHUB_API_URL")), WebURL: cmp.Or(cfg.GitHub.WebURL, p.getenv("GITHUB_SERVER_URL")), UserAgent: "lockkeeper/" + agentVersion(),
 	}, cmp.Or(p.getenv("GITHUB_TOKEN"), p.getenv("GH_TOKEN")))
 	if err != nil {
 		return err

@@ -231,7 +231,7 @@ func (d *demo) startServer(ctx context.Context, registries *registrytest.Server)
 	}
 	crates, err := cratesio.New(cratesio.Config{
 		Index: registries.Index(), Static: registries.Static(), API: registries.API(),
-		Fetch: fetch.Config{Version: versionText(), Contact: "demo@example.invalid", CacheDir: filepath.Join(dir, "cache")},
+		Fetch: fetch.Config{Version: agentVersion(), Contact: "demo@example.invalid", CacheDir: filepath.Join(dir, "cache")},
 	})
 	if err != nil {
 		return err

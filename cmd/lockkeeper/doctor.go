@@ -258,7 +258,7 @@ func (d *checkup) server(cfg *config.Config) {
 	}
 	app, err := github.New(github.Config{
 		Transport: transport, BaseURL: cfg.GitHub.APIURL, WebURL: cfg.GitHub.WebURL, AppID: cfg.GitHub.AppID,
-		PrivateKey: []byte(cfg.GitHub.PrivateKey.Reveal()), UserAgent: "lockkeeper/" + versionText(),
+		PrivateKey: []byte(cfg.GitHub.PrivateKey.Reveal()), UserAgent: "lockkeeper/" + agentVersion(),
 	})
 	if err != nil {
 		d.bad("GitHub App", err, "")

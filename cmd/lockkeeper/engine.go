@@ -81,7 +81,7 @@ func (f engineFlags) scanner(p *process) (*scan.Scanner, error) {
 		return nil, err
 	}
 	s.Repositories, err = github.NewPublic(github.Config{
-		Transport: transport, BaseURL: cfg.GitHub.APIURL, WebURL: cfg.GitHub.WebURL, UserAgent: "lockkeeper/" + versionText(),
+		Transport: transport, BaseURL: cfg.GitHub.APIURL, WebURL: cfg.GitHub.WebURL, UserAgent: "lockkeeper/" + agentVersion(),
 	}, token)
 	return s, err
 }
@@ -137,7 +137,7 @@ func userCache(p *process) string {
 
 // plumbing is how requests are made whose answers are kept in a cache of that name.
 func plumbing(cfg *config.Config, cache string, o *operations) fetch.Config {
-	c := fetch.Config{Version: versionText(), Contact: cfg.Server.Contact}
+	c := fetch.Config{Version: agentVersion(), Contact: cfg.Server.Contact}
 	o.watch(&c, cache)
 	if cfg.Cache.Dir != "" {
 		c.CacheDir = filepath.Join(cfg.Cache.Dir, cache)

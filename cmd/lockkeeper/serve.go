@@ -89,7 +89,7 @@ func newServer(ctx context.Context, cfg *config.Config, db *store.Store, log zer
 	app, err := github.New(github.Config{
 		Transport: ops.traced(transport), Observer: ops.metrics,
 		BaseURL: cfg.GitHub.APIURL, WebURL: cfg.GitHub.WebURL, AppID: cfg.GitHub.AppID,
-		PrivateKey: []byte(cfg.GitHub.PrivateKey.Reveal()), UserAgent: "lockkeeper/" + versionText(),
+		PrivateKey: []byte(cfg.GitHub.PrivateKey.Reveal()), UserAgent: "lockkeeper/" + agentVersion(),
 	})
 	if err != nil {
 		return nil, err

@@ -20,8 +20,11 @@ func (versionCmd) Run(p *process) error {
 }
 
 func versionText() string {
-	if version != "" {
+	if version != "" && commit != "" {
 		return version + " (" + commit + ")"
+	}
+	if version != "" {
+		return version
 	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -43,6 +46,13 @@ func versionText() string {
 		text += " (" + revision[:12] + dirty + ")"
 	}
 	return text
+}
+
+// agentVersion is the version as registries and GitHub are told it, in a User-Agent, where
+// parentheses would begin a comment.
+func agentVersion() string {
+	first, _, _ := strings.Cut(versionText(), " ")
+	return first
 }
 
 // semantic is the semantic version in a version's text; empty where there is none.
