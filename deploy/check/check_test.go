@@ -1,9 +1,11 @@
 // Package check reads what is in deploy with the parsers of those who will read it:
-// Prometheus' for rules and expressions, Compose's for the compose file. It is a
-// module of its own, so that their dependencies stay out of the program's.
+// Prometheus' for rules and expressions, Compose's for the compose file, BuildKit's for
+// the container file. It is a module of its own, so that their dependencies stay out of
+// the program's.
 package check
 
 import (
+	"bytes"
 	"encoding/json"
 	"log/slog"
 	"os"
@@ -14,6 +16,8 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	dockerfile "github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
@@ -119,5 +123,54 @@ func TestCompose(t *testing.T) {
 	}
 	if !project.Networks["database"].Internal {
 		t.Error("the database's network leads outside")
+	}
+}
+
+// TestContainerfile reads it with the parser of those who build it, and looks at what
+// the image may do.
+func TestContainerfile(t *testing.T) {
+	file, err := dockerfile.Parse(bytes.NewReader(read(t, "Containerfile")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(file.Warnings) != 0 {
+		t.Errorf("warnings: %+v", file.Warnings)
+	}
+	stages, _, err := instructions.Parse(file.AST, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := stages[len(stages)-1]
+	if image.BaseName != "scratch" {
+		t.Errorf("the image is made from %s, so that there is more in it than the program", image.BaseName)
+	}
+	user, entrypoint, copied := "", false, 0
+	for _, command := range image.Commands {
+		switch c := command.(type) {
+		case *instructions.UserCommand:
+			user = c.User
+		case *instructions.EntrypointCommand:
+			if entrypoint = true; c.PrependShell {
+				t.Error("there is no shell for the entry point")
+			}
+		case *instructions.CmdCommand:
+			if c.PrependShell {
+				t.Error("there is no shell for the command")
+			}
+		case *instructions.HealthCheckCommand:
+			if c.Health.Test[0] != "CMD" {
+				t.Errorf("there is no shell for the health check: %q", c.Health.Test)
+			}
+		case *instructions.CopyCommand:
+			if copied++; c.From == "" {
+				t.Error("something goes into the image that was not made by the build")
+			}
+		case *instructions.RunCommand:
+			t.Error("there is nothing in the image to run")
+		}
+	}
+	// By number: Kubernetes cannot tell from a name that it is not root.
+	if !regexp.MustCompile(`^[1-9]\d*:[1-9]\d*$`).MatchString(user) || !entrypoint || copied != 1 {
+		t.Errorf("user %q, an entry point: %v, %d copies", user, entrypoint, copied)
 	}
 }
