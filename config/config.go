@@ -213,6 +213,10 @@ type Cache struct {
 	// Dir is the directory for answers of the registries, made if missing. It may
 	// be removed at any time. Default: "cache". Example: "/var/cache/lockkeeper".
 	Dir string `toml:"dir"`
+	// Megabytes is how much may be kept there, of all registries together; what was not
+	// used for longest goes first. What is being downloaded comes on top.
+	// Default: 4096. Example: 256.
+	Megabytes int64 `toml:"megabytes"`
 }
 
 // Log is what the server writes to standard error.
@@ -256,7 +260,7 @@ func Default() *Config {
 
 		Curation: Curation{Onboarding: "pull-request", OnboardingMode: "changes", Record: "by-policy"},
 
-		Cache: Cache{Dir: "cache"},
+		Cache: Cache{Dir: "cache", Megabytes: 4096},
 		Log:   Log{Level: "info", Format: "json"},
 
 		Tracing: Tracing{Percent: 100},

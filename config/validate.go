@@ -24,7 +24,7 @@ func (c *Config) Validate() error {
 		c.validatePages(),
 		c.ValidateRegistries(),
 		c.Advisories.validate(), c.Curation.validate(),
-		notEmpty("cache", "dir", c.Cache.Dir),
+		notEmpty("cache", "dir", c.Cache.Dir), c.Cache.validate(),
 		c.Log.validate(),
 		c.Metrics.validate(), c.Tracing.validate(),
 	)
@@ -121,6 +121,14 @@ func (s Store) validate() error {
 	u, err := url.Parse(s.URL.Reveal())
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Host == "" && !u.Query().Has("host") {
 		return errors.New(`url in [store] is no address of a PostgreSQL database; write "postgres://user:password@host:5432/database?sslmode=verify-full", with every special character in the password percent-encoded`)
+	}
+	return nil
+}
+
+func (c Cache) validate() error {
+	const least, most = 16, 1 << 30 // a petabyte
+	if c.Megabytes < least || c.Megabytes > most {
+		return fmt.Errorf("megabytes in [cache] is %d; write a number from %d, or leave it out", c.Megabytes, least)
 	}
 	return nil
 }

@@ -141,6 +141,8 @@ func plumbing(cfg *config.Config, cache string, o *operations) fetch.Config {
 	o.watch(&c, cache)
 	if cfg.Cache.Dir != "" {
 		c.CacheDir = filepath.Join(cfg.Cache.Dir, cache)
+		// Alike for crates.io, PyPI, advisories and each private registry.
+		c.CacheBytes = cfg.Cache.Megabytes << 20 / int64(3+len(cfg.Registries))
 	}
 	return c
 }

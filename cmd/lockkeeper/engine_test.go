@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lockkeeper/lockkeeper/config"
 	"github.com/lockkeeper/lockkeeper/registry/registrytest"
 )
 
@@ -33,5 +34,15 @@ func TestTrustRootFile(t *testing.T) {
 		if _, err := newVerifier(path); err == nil || !strings.Contains(err.Error(), "trust-root of [pypi]") || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v, want an error that names the setting and the file", path, err)
 		}
+	}
+}
+
+// TestTheCacheHasOneBound: however many registries there are.
+func TestTheCacheHasOneBound(t *testing.T) {
+	cfg := config.Default()
+	cfg.Registries = make([]config.Registry, 5)
+	const clients = 5 + 3 // crates.io, PyPI and advisories
+	if got, all := plumbing(cfg, "pypi", nil).CacheBytes, cfg.Cache.Megabytes<<20; got*clients > all || got*clients < all*9/10 {
+		t.Errorf("%d clients keep %d bytes each, want %d together", clients, got, all)
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/docker/go-units"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	dockerfile "github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/prometheus/common/model"
@@ -105,6 +106,18 @@ func TestCompose(t *testing.T) {
 	server := project.Services["lockkeeper"]
 	if !server.ReadOnly || len(server.CapDrop) != 1 || server.CapDrop[0] != "ALL" {
 		t.Error("the server may do more than it needs")
+	}
+	// What lies in memory must fit there, beside the program.
+	room := int64(256 << 20)
+	for _, mount := range server.Tmpfs {
+		size, err := units.RAMInBytes(regexp.MustCompile(`size=(\w+)`).FindStringSubmatch(mount)[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		room += size
+	}
+	if int64(server.MemLimit) < room {
+		t.Errorf("the server is ended at %d bytes, and its file systems in memory alone may fill %d", server.MemLimit, room)
 	}
 	for name, s := range project.Services {
 		for _, p := range s.Ports {

@@ -62,7 +62,7 @@ func TestArchiveCache(t *testing.T) {
 
 func TestArchiveCacheIsBounded(t *testing.T) {
 	dir := t.TempDir()
-	c, url := serve(t, fetch.Config{CacheDir: dir, CacheBytes: 10_000}, func(w http.ResponseWriter, r *http.Request) {
+	c, url := serve(t, fetch.Config{CacheDir: dir, CacheBytes: 12_500}, func(w http.ResponseWriter, r *http.Request) {
 		w.Write(body(r.URL.Path))
 	})
 	for i := range 20 {
@@ -83,7 +83,7 @@ func TestArchiveCacheIsBounded(t *testing.T) {
 
 func TestAnswerCacheIsBounded(t *testing.T) {
 	dir := t.TempDir()
-	c, url := serve(t, fetch.Config{CacheDir: dir, CacheBytes: 40_000, Remember: -1}, func(w http.ResponseWriter, r *http.Request) {
+	c, url := serve(t, fetch.Config{CacheDir: dir, CacheBytes: 50_000, Remember: -1}, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("ETag", `"`+r.URL.Path+`"`)
 		if r.Header.Get("If-None-Match") != "" {
 			w.WriteHeader(http.StatusNotModified)

@@ -29,8 +29,8 @@ type disk struct {
 	archives, answers *room
 }
 
-// answersShare of the archives' limit is that of the answers.
-const answersShare = 4
+// answersShare is the part of the limit that is the answers'.
+const answersShare = 5
 
 func newDisk(dir string, limit int64) (*disk, error) {
 	for _, kind := range []string{"metadata", "archives", "partial"} {
@@ -49,7 +49,7 @@ func newDisk(dir string, limit int64) (*disk, error) {
 		}
 	}
 	return &disk{
-		dir: dir, archives: &room{dir: filepath.Join(dir, "archives"), limit: limit},
+		dir: dir, archives: &room{dir: filepath.Join(dir, "archives"), limit: limit - limit/answersShare},
 		answers: &room{dir: filepath.Join(dir, "metadata"), limit: limit / answersShare},
 	}, nil
 }

@@ -43,8 +43,8 @@ type Config struct {
 	// CacheDir keeps metadata with its validators, and archives by digest, from
 	// one run to the next. Default: nothing is kept.
 	CacheDir string
-	// CacheBytes bounds the archives in CacheDir, and a quarter of it the answers
-	// there; the least recently used go first. Default: 4 GiB.
+	// CacheBytes bounds what is kept in CacheDir, a fifth of it for answers; the least
+	// recently used go first. Default: 4 GiB.
 	CacheBytes int64
 	// Timeout is how long an answer may make no progress. Default: 30 seconds.
 	Timeout time.Duration

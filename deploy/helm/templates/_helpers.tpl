@@ -117,6 +117,8 @@ capabilities:
 {{- end }}
 - name: LOCKKEEPER_CACHE_DIR
   value: /var/cache/lockkeeper
+- name: LOCKKEEPER_CACHE_MEGABYTES
+  value: {{ .Values.cache.megabytes | int | quote }}
 - name: LOCKKEEPER_LOG_LEVEL
   value: {{ .Values.log.level | quote }}
 - name: LOCKKEEPER_LOG_FORMAT
