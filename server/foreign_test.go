@@ -2,40 +2,21 @@ package server_test
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/lockkeeper/lockkeeper/registry/registrytest"
 )
 
-// trap is a host that nobody configured, and that must never be contacted.
-func trap(t *testing.T) (address string, visits *atomic.Int64) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	t.Cleanup(func() { listener.Close() })
-	visits = &atomic.Int64{}
-	go func() {
-		for {
-			c, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			visits.Add(1)
-			c.Close()
-		}
-	}()
-	return listener.Addr().String(), visits
-}
-
 // TestPromise5NoForeignHostEndToEnd: lockfiles that name a host in every way they
 // can, a registry and a GitHub that send there; the real server goes nowhere, and
 // says what it could not look at.
 func TestPromise5NoForeignHostEndToEnd(t *testing.T) {
-	host, visits := trap(t)
+	trap, err := registrytest.NewTrap()
+	must(t, err)
+	t.Cleanup(func() { trap.Close() })
+	host := trap.Host()
 	w := newWorld(t, "[reviewers]\nusers = ['reviewer']\n")
 	digest := strings.Repeat("ab", 32)
 	cargo := func(source string) string {
@@ -67,14 +48,14 @@ func TestPromise5NoForeignHostEndToEnd(t *testing.T) {
 	if comment := w.comment(p); !strings.Contains(comment, "unverified") {
 		t.Errorf("redirected: nothing says what was not looked at:\n%s", comment)
 	}
-	if n := visits.Load(); n != 0 {
+	if n := trap.Visits(); n != 0 {
 		t.Errorf("promise 5: a host that nobody configured was contacted %d times", n)
 	}
 	// The trap does notice visitors.
 	if resp, err := http.Get("http://" + host); err == nil {
 		resp.Body.Close()
 	}
-	if visits.Load() == 0 {
+	if trap.Visits() == 0 {
 		t.Error("the trap notices nobody")
 	}
 }

@@ -41,28 +41,7 @@ const (
 
 // reconcile runs until ctx ends: at once, and again and again.
 func (s *Server) reconcile(ctx context.Context) {
-	ticker := time.NewTicker(redeliverEvery / 4)
-	defer ticker.Stop()
-	for {
-		for _, work := range []struct {
-			name  string
-			every time.Duration
-			do    func(context.Context) error
-		}{{"redeliver", redeliverEvery, s.Redeliver}, {"look for missing checks", sweepEvery, s.Sweep}} {
-			mine, err := s.cfg.Store.Turn(ctx, work.name, work.every)
-			if err == nil && mine {
-				err = work.do(ctx)
-			}
-			if err != nil && ctx.Err() == nil {
-				zerolog.Ctx(ctx).Error().Err(err).Str("work", work.name).Msg("could not reconcile with GitHub; it is tried again")
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
+	s.takeTurns(ctx, redeliverEvery/4, periodic{"redeliver", redeliverEvery, s.Redeliver}, periodic{"look for missing checks", sweepEvery, s.Sweep})
 }
 
 const deliveriesKey = "deliveries looked at until 1"

@@ -30,29 +30,16 @@ const (
 
 // tidy runs until ctx ends.
 func (s *Server) tidy(ctx context.Context) {
-	ticker := time.NewTicker(tidyEvery / 12)
-	defer ticker.Stop()
-	for {
-		for _, work := range []struct {
-			name  string
-			every time.Duration
-			do    func(context.Context) error
-		}{{"remove what is old", tidyEvery, s.Prune}, {"remove what is old from the queue", queueEvery, s.PruneQueue}} {
-			mine, err := s.cfg.Store.Turn(ctx, work.name, work.every)
-			if err == nil && mine {
-				err = work.do(ctx)
-			}
+	counted := func(do func(context.Context) error) func(context.Context) error {
+		return func(ctx context.Context) error {
+			err := do(ctx)
 			if err != nil && ctx.Err() == nil {
 				s.cfg.Metrics.PruneFailed()
-				zerolog.Ctx(ctx).Error().Err(err).Str("work", work.name).Msg("could not remove what is old; it is tried again")
 			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
+			return err
 		}
 	}
+	s.takeTurns(ctx, tidyEvery/12, periodic{"remove what is old", tidyEvery, counted(s.Prune)}, periodic{"remove what is old from the queue", queueEvery, counted(s.PruneQueue)})
 }
 
 // Prune removes what is over its time. Sign-offs and the audit trail never are.

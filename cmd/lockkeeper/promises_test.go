@@ -29,33 +29,16 @@ import (
 // The promises of docs/threat-model.md that are about the server as a whole, held
 // against a process of it.
 
-// trap counts the connections to an address that nobody configured.
-func trap(t *testing.T) (address string, visits *atomic.Int64) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	visits = &atomic.Int64{}
-	go func() {
-		for {
-			c, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			visits.Add(1)
-			c.Close()
-		}
-	}()
-	return listener.Addr().String(), visits
-}
-
 // TestPromise5AProcessAsksNobodyElse: addresses in lockfiles, redirects of a registry to
 // another host and to a cloud's metadata, and a configured name that leads to another
 // machine than it should.
 func TestPromise5AProcessAsksNobodyElse(t *testing.T) {
-	host, visits := trap(t)
+	trap, err := registrytest.NewTrap()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { trap.Close() })
+	host := trap.Host()
 	// Whoever answers for the name of the private registry has no certificate for it.
 	var told atomic.Int64
 	impostor := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { told.Add(1) }))
@@ -103,7 +86,7 @@ func TestPromise5AProcessAsksNobodyElse(t *testing.T) {
 	if !strings.Contains(comment, "unverified") {
 		t.Errorf("nothing is said to be unverified:\n%s", comment)
 	}
-	if n := visits.Load(); n != 0 {
+	if n := trap.Visits(); n != 0 {
 		t.Errorf("promise 5: a host that nobody configured was contacted %d times\n%s", n, served.log)
 	}
 	if n := told.Load(); n != 0 || !strings.Contains(refused.String(), "bad certificate") {
