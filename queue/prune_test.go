@@ -91,6 +91,14 @@ func testPrune(t *testing.T, fresh func(testing.TB) string) {
 	if g := receive(t, generations, "a run about what was forgotten"); g != 1 {
 		t.Errorf("generation %d, want the first", g)
 	}
+	// More than one page of them, between which others lie.
+	if _, err := q.store.DB().ExecContext(t.Context(), `
+		WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
+		INSERT INTO dirty (key, events, done, generation, begun_at, job)
+		SELECT 'commit:1:' || i, 1, CASE WHEN i % 5 = 0 THEN 0 ELSE 1 END, 1, 1, '{"kind":"commit","repo_id":1,"sha":"' || i || '"}' FROM n`); err != nil {
+		t.Fatal(err)
+	}
+	prune(time.Now().Add(-time.Hour), 2000)
 	refuses := errors.New("the store does not answer")
 	if _, err := q.Prune(t.Context(), soon, func(context.Context, Job) (bool, error) { return false, refuses }); !errors.Is(err, refuses) {
 		t.Errorf("%v, want %v", err, refuses)

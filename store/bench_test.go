@@ -112,3 +112,36 @@ func BenchmarkNextSlot(b *testing.B) {
 		}
 	})
 }
+
+// A batch of old pull requests with reports of 20 KB, among ten thousand that stay.
+func BenchmarkPruneClosed(b *testing.B) {
+	onEach(b, func(b *testing.B, s *store.Store) {
+		const stay, batch = 10_000, 200
+		put := func(pull int, open bool) {
+			scan := store.Scan{RepoID: 1, Pull: pull, Generation: 1, Open: open, BaseRef: "main", Result: make([]byte, 4000), At: time.Now()}
+			if err := s.PutScan(b.Context(), scan); err != nil {
+				b.Fatal(err)
+			}
+			if err := s.PutReport(b.Context(), store.Report{RepoID: 1, Pull: pull, Generation: 1, Headline: []byte("{}"), Body: make([]byte, 16_000)}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		for pull := range stay {
+			put(pull, true)
+		}
+		noon := time.Now()
+		for b.Loop() {
+			b.StopTimer()
+			for pull := range batch {
+				put(stay+pull, false)
+			}
+			if err := s.NoteClosed(b.Context(), noon); err != nil {
+				b.Fatal(err)
+			}
+			b.StartTimer()
+			if n, err := s.PruneClosed(b.Context(), noon.Add(time.Second), batch); err != nil || n != batch {
+				b.Fatal(n, err)
+			}
+		}
+	})
+}
