@@ -125,18 +125,24 @@ func (s *Store) RepositoryNamed(ctx context.Context, owner, name string) (r Repo
 	return r, true, nil
 }
 
-// Said is a statement with the pull request that it was made in.
+// Said is a statement with the pull request that it was made in, and what it was about.
 type Said struct {
 	policy.Statement
 	Pull int
+	// Rule and Package are as in Finding; empty where PutFindings was not told.
+	Rule, Package string
+	// Kept: the pull request's report is.
+	Kept bool
 }
 
 // RecentStatements returns what was said last in a repository, the newest first and
 // at most limit.
 func (s *Store) RecentStatements(ctx context.Context, repoID int64, limit int) ([]Said, error) {
 	rows, err := s.db.QueryContext(ctx, `
-		SELECT pull, finding, verdict, by_id, login, reason, place, made_at FROM statements
-		WHERE repo_id = $1 ORDER BY id DESC LIMIT $2`, repoID, limit)
+		SELECT s.pull, s.finding, s.verdict, s.by_id, s.login, s.reason, s.place, s.made_at, COALESCE(f.rule, ''), COALESCE(f.package, ''),
+			EXISTS (SELECT 1 FROM reports r WHERE r.repo_id = s.repo_id AND r.pull = s.pull)
+		FROM statements s LEFT JOIN findings f ON f.repo_id = s.repo_id AND f.finding = s.finding
+		WHERE s.repo_id = $1 ORDER BY s.id DESC LIMIT $2`, repoID, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read what was said in repository %d: %w", repoID, err)
 	}
@@ -145,7 +151,7 @@ func (s *Store) RecentStatements(ctx context.Context, repoID int64, limit int) (
 	for rows.Next() {
 		var said Said
 		var at int64
-		if err := rows.Scan(&said.Pull, &said.Finding, &said.Verdict, &said.By, &said.Login, &said.Reason, &said.Where, &at); err != nil {
+		if err := rows.Scan(&said.Pull, &said.Finding, &said.Verdict, &said.By, &said.Login, &said.Reason, &said.Where, &at, &said.Rule, &said.Package, &said.Kept); err != nil {
 			return nil, fmt.Errorf("read what was said in repository %d: %w", repoID, err)
 		}
 		said.At = fromMicros(at)

@@ -10,10 +10,8 @@ import (
 
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/allowlist"
-	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/report"
 	"github.com/lockkeeper/lockkeeper/scan"
-	"github.com/lockkeeper/lockkeeper/store"
 )
 
 // maxSaid is how many of the last sign-offs a page shows.
@@ -149,27 +147,24 @@ func rowOf(e allowlist.Entry) entryRow {
 	return row
 }
 
-// said is what reviewers said last, with what it was about where that is known.
+// said is what reviewers said last, with what it was about where that is known, and a
+// link to the page where there still is one.
 func (p *Pages) said(ctx context.Context, at *place) ([]saidRow, error) {
 	all, err := p.cfg.Store.RecentStatements(ctx, at.ID, maxSaid)
-	if err != nil {
-		return nil, err
-	}
-	about, err := p.subjects(ctx, at, all)
 	if err != nil {
 		return nil, err
 	}
 	var rows []saidRow
 	for _, s := range all {
 		row := saidRow{
-			Who: s.Login, Verdict: verdictWords(s.Verdict), What: "code that has changed since", Reason: s.Reason, When: s.At.UTC().Format("2006-01-02 15:04"),
-			Pull: s.Pull, Link: PullURL("", at.Owner, at.Name, s.Pull),
+			Who: s.Login, Verdict: verdictWords(s.Verdict), What: "what is not known any more", Reason: s.Reason, When: s.At.UTC().Format("2006-01-02 15:04"),
+			Pull: s.Pull, Rule: s.Rule,
 		}
-		if f, ok := about[s.Finding]; ok {
-			row.What, row.Rule = f.Package.Name+" "+f.Package.Version, string(f.Rule)
-			if f.Package.Name == "" {
-				row.What = f.Lockfile
-			}
+		if s.Kept {
+			row.Link = PullURL("", at.Owner, at.Name, s.Pull)
+		}
+		if s.Package != "" {
+			row.What = subject(s.Package)
 		}
 		// One comment about many findings of a package is one line.
 		if n := len(rows); n > 0 && rows[n-1].same(row) {
@@ -188,32 +183,14 @@ func (r saidRow) same(other saidRow) bool {
 	return r == other
 }
 
-// subjects are the findings that statements are about, as far as the newest scans of
-// their pull requests still have them.
-func (p *Pages) subjects(ctx context.Context, at *place, all []store.Said) (map[lockkeeper.Digest]policy.Finding, error) {
-	about := map[lockkeeper.Digest]policy.Finding{}
-	read := map[int]bool{}
-	for _, s := range all {
-		if _, known := about[s.Finding]; known || read[s.Pull] {
-			continue
-		}
-		read[s.Pull] = true
-		kept, found, err := p.cfg.Store.Report(ctx, at.ID, s.Pull)
-		if err != nil {
-			return nil, err
-		}
-		if !found {
-			continue
-		}
-		r, err := report.Decode(kept.Body)
-		if err != nil {
-			return nil, err
-		}
-		for _, o := range r.Decision.Outcomes {
-			about[o.Digest] = o.Finding
-		}
+// subject is a package as people write it, "ring 0.17.8", or the path of a file.
+func subject(what string) string {
+	name, isPackage := strings.CutPrefix(what, "pkg:")
+	if !isPackage {
+		return what
 	}
-	return about, nil
+	_, name, _ = strings.Cut(name, "/") // after its ecosystem
+	return strings.Replace(name, "@", " ", 1)
 }
 
 // allowCache remembers what was read of the newest commits: lockfiles are many and

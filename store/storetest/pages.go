@@ -119,9 +119,19 @@ func testRecentStatements(t *testing.T, s *store.Store) {
 		add(t, s, 1, statement(finding, policy.SignOff, int64(i+1)), fmt.Sprint("page:", i), true)
 	}
 	add(t, s, 2, statement(finding, policy.SignOff, 9), "page:9", true)
+	want := []store.Said{{Statement: statement(finding, policy.SignOff, 3), Pull: 7}, {Statement: statement(finding, policy.SignOff, 2), Pull: 7}}
 	got, err := s.RecentStatements(t.Context(), 1, 2)
 	must(t, err)
-	want := []store.Said{{Statement: statement(finding, policy.SignOff, 3), Pull: 7}, {Statement: statement(finding, policy.SignOff, 2), Pull: 7}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("what was said (-want +got):\n%s", diff)
+	}
+	must(t, s.PutFindings(t.Context(), 1, []store.Finding{{Digest: finding, Rule: "build-code-added", Package: "pkg:cargo/ring@0.17.8"}, {Digest: another, Rule: "x", Package: "y"}}))
+	must(t, s.PutReport(t.Context(), store.Report{RepoID: 1, Pull: 7, Generation: 1, Headline: []byte("{}"), Body: []byte("x")}))
+	for i := range want {
+		want[i].Rule, want[i].Package, want[i].Kept = "build-code-added", "pkg:cargo/ring@0.17.8", true
+	}
+	got, err = s.RecentStatements(t.Context(), 1, 2)
+	must(t, err)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("what was said (-want +got):\n%s", diff)
 	}
