@@ -64,7 +64,8 @@ type CheckRun struct {
 	Completed              bool
 	Conclusion             policy.Conclusion // empty until completed
 	StartedAt, CompletedAt time.Time
-	Title                  string
+	Title, Summary         string
+	Annotations            int // how many it has
 	URL                    string
 }
 
@@ -210,7 +211,8 @@ func (c *Client) FindCheck(ctx context.Context, repo Repo, head, name string) (*
 			ID: newest.GetID(), Name: newest.GetName(), Head: newest.GetHeadSHA(), ExternalID: newest.GetExternalID(),
 			Completed: newest.GetStatus() == "completed", Conclusion: policy.Conclusion(newest.GetConclusion()),
 			StartedAt: newest.GetStartedAt().Time, CompletedAt: newest.GetCompletedAt().Time,
-			Title: newest.GetOutput().GetTitle(), URL: newest.GetHTMLURL(),
+			Title: newest.GetOutput().GetTitle(), Summary: newest.GetOutput().GetSummary(),
+			Annotations: newest.GetOutput().GetAnnotationsCount(), URL: newest.GetHTMLURL(),
 		}, nil
 	})
 }

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -52,6 +51,48 @@ func (s subject) shownBy(before store.Scan) int64 {
 	return before.CheckID
 }
 
+// begun is the check run at the head that an earlier attempt opened or wrote, and could
+// not note: it died, or GitHub did not confirm. It is nil where there is none, and where
+// every attempt so far came to its end; then GitHub is not asked.
+func (w *worker) begun(ctx context.Context, s subject, before store.Scan) (*github.CheckRun, error) {
+	unended := before.Head == s.head && before.BaseRef == s.baseRef && before.CheckID == 0
+	if s.pull == nil { // no scan is kept of it, so this is where the attempt is noted
+		first, err := w.cfg.Store.MarkHandled(ctx, fmt.Sprintf("check run on %d/%s/%s", w.repo.ID, s.head, s.baseRef))
+		if err != nil {
+			return nil, err
+		}
+		unended = !first
+	}
+	if !unended {
+		return nil, nil
+	}
+	return w.client.FindCheck(ctx, w.repo, s.head, checkName(s.baseRef))
+}
+
+// noteBegun notes that a check run is about to be written at the head, before anything
+// is found: the findings are those of the scan before.
+func (w *worker) noteBegun(ctx context.Context, s subject, before store.Scan) error {
+	if s.pull == nil {
+		return nil // see begun
+	}
+	shown, err := shownBefore(before)
+	if err != nil {
+		return err
+	}
+	shown.Held = true
+	record := before
+	if record.Result, err = json.Marshal(shown); err != nil {
+		return fmt.Errorf("encode the scan: %w", err)
+	}
+	record.RepoID, record.Pull, record.Generation, record.Open, record.At = w.repo.ID, s.pull.Number, w.generation, true, w.cfg.Now()
+	record.Head, record.BaseRef, record.CheckID = s.head, s.baseRef, 0
+	err = w.cfg.Store.PutScan(ctx, record)
+	if errors.Is(err, store.ErrStale) {
+		return errOvertaken
+	}
+	return err
+}
+
 // startCheck opens a check run in progress. While a rescan of the same head is
 // made, the run of the scan before stays as it is, and 0 is returned.
 func (w *worker) startCheck(ctx context.Context, s subject, before store.Scan) (int64, error) {
@@ -59,6 +100,12 @@ func (w *worker) startCheck(ctx context.Context, s subject, before store.Scan) (
 		return 0, nil
 	}
 	if err := w.mayWrite(ctx); err != nil {
+		return 0, err
+	}
+	if run, err := w.begun(ctx, s, before); err != nil || run != nil {
+		return 0, err
+	}
+	if err := w.noteBegun(ctx, s, before); err != nil {
 		return 0, err
 	}
 	return w.client.StartCheck(ctx, w.repo, github.Check{Name: checkName(s.baseRef), Head: s.head, ExternalID: w.externalID(s)})
@@ -75,19 +122,41 @@ func (w *worker) finishCheck(ctx context.Context, s subject, check int64, before
 	case check == 0 && same && s.shownBy(before) != 0:
 		check, out.Annotations = before.CheckID, nil
 	case check == 0:
-		return w.client.CompleteCheck(ctx, w.repo, out)
+		run, err := w.begun(ctx, s, before)
+		if err != nil {
+			return 0, err
+		}
+		if run == nil || !w.takes(s, run, before, &out, same) {
+			return w.client.CompleteCheck(ctx, w.repo, out)
+		}
+		check = run.ID
 	}
 	return check, w.client.FinishCheck(ctx, w.repo, check, out)
 }
 
+// takes reports whether run, which an earlier attempt left, can become what out says,
+// and takes out of it what that run has already.
+func (w *worker) takes(s subject, run *github.CheckRun, before store.Scan, out *github.Check, same bool) bool {
+	switch {
+	case !run.Completed || run.Annotations == 0:
+		return true // there is nothing that would have to be taken away
+	case same && run.ExternalID == w.externalIDOf(s, before.Generation), run.Title == out.Title && run.Summary == out.Summary:
+		out.Annotations = nil
+		return true
+	}
+	return false
+}
+
 // externalID marks a check run as this generation's, so that a repeated attempt
 // finds it.
-func (w *worker) externalID(s subject) string {
+func (w *worker) externalID(s subject) string { return w.externalIDOf(s, w.generation) }
+
+func (w *worker) externalIDOf(s subject, generation int64) string {
 	number := 0
 	if s.pull != nil {
 		number = s.pull.Number
 	}
-	return fmt.Sprintf("%d/%d/%s/%d", w.repo.ID, number, s.baseRef, w.generation)
+	return fmt.Sprintf("%d/%d/%s/%d", w.repo.ID, number, s.baseRef, generation)
 }
 
 // beyondBounds says that a change cannot be judged, whatever is tried.
@@ -131,6 +200,9 @@ func brokenOrganisation(s subject, err *organisationError) github.Check {
 // meanwhile.
 func (w *worker) hold(ctx context.Context, s subject, check int64, before store.Scan, out github.Check) error {
 	out.ExternalID = w.externalID(s)
+	if err := w.noteBegun(ctx, s, before); err != nil {
+		return err
+	}
 	check, err := w.finishCheck(ctx, s, check, before, out, false)
 	if err != nil || s.pull == nil {
 		return err
@@ -183,10 +255,14 @@ func (w *worker) publish(ctx context.Context, s subject, check int64, before sto
 		return false, err
 	}
 	found := summaryOf(r, shown, w.cfg.Now())
+	same := found.same(shown)
 	record := store.Scan{
 		RepoID: w.repo.ID, Pull: s.pull.Number, Head: s.head, Open: true, Base: v.sides.tipID, BaseRef: s.baseRef, MergeBase: v.sides.mergeBase,
-		CheckID: cmp.Or(check, s.shownBy(before)), CommentID: before.CommentID, CommentDigest: before.CommentDigest,
+		CommentID: before.CommentID, CommentDigest: before.CommentDigest,
 		Generation: w.generation, Conclusion: r.Decision.Conclusion, At: w.cfg.Now(),
+	}
+	if check == 0 && same { // else it is not certain which run will show it; see begun
+		record.CheckID = s.shownBy(before)
 	}
 	if record.Result, err = json.Marshal(found); err != nil {
 		return false, fmt.Errorf("encode the scan: %w", err)
@@ -205,7 +281,7 @@ func (w *worker) publish(ctx context.Context, s subject, check int64, before sto
 	if err := w.keep(ctx, s, r); err != nil {
 		return false, err
 	}
-	if record.CheckID, err = w.finishCheck(ctx, s, check, before, out, found.same(shown)); err != nil {
+	if record.CheckID, err = w.finishCheck(ctx, s, check, before, out, same); err != nil {
 		return false, err
 	}
 	if err := w.comment(ctx, s, &record, r, v.own); err != nil {

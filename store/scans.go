@@ -25,7 +25,7 @@ type Scan struct {
 	BaseRef   string // name of the base branch
 	MergeBase string // commit
 
-	CheckID       int64  // check run; 0 before there is one
+	CheckID       int64  // check run; 0 while GitHub has not confirmed that one shows this scan
 	CommentID     int64  // the one comment; 0 before there is one
 	CommentDigest string // of the comment's text, to leave it alone if nothing changed
 
@@ -67,11 +67,11 @@ func (s *Store) PutScan(ctx context.Context, scan Scan) error {
 	return nil
 }
 
-// ForgetCheck forgets which check run shows the scan of a pull request, so that
-// the next scan writes a new one, which GitHub then shows in place of all others:
-// for a process that may have written to one after its time.
+// ForgetCheck forgets which check run shows the scan of a pull request, and of which
+// head it is, so that the next scan writes a new one, which GitHub then shows in place
+// of all others: for a process that may have written to one after its time.
 func (s *Store) ForgetCheck(ctx context.Context, repoID int64, pull int) error {
-	if _, err := s.db.ExecContext(ctx, `UPDATE scans SET check_id = 0 WHERE repo_id = $1 AND pull = $2`, repoID, pull); err != nil {
+	if _, err := s.db.ExecContext(ctx, `UPDATE scans SET check_id = 0, head = '' WHERE repo_id = $1 AND pull = $2`, repoID, pull); err != nil {
 		return fmt.Errorf("forget the check run of repository %d pull %d: %w", repoID, pull, err)
 	}
 	return nil
