@@ -36,7 +36,7 @@ type token struct {
 	permissions map[string]string
 }
 
-// tokenLife is how long an installation's token lives.
+// tokenLife is how long an installation's token says that it lives.
 const tokenLife = time.Hour
 
 // userTokenLife is how long a token for a signed-in user lives.
@@ -232,7 +232,7 @@ func (r *Repo) Token() string {
 	if r.inst == nil {
 		panic(fmt.Sprintf("githubtest: the app is not installed in %s", r.FullName()))
 	}
-	return r.srv.newToken(&token{inst: r.inst, expires: r.srv.now().Add(tokenLife), permissions: r.srv.cfg.Permissions}, "ghs_")
+	return r.srv.newToken(&token{inst: r.inst, expires: r.srv.now().Add(r.srv.cfg.TokenLife), permissions: r.srv.cfg.Permissions}, "ghs_")
 }
 
 // UserToken is a token by which an App acts for a signed-in user, as the end of

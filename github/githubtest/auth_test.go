@@ -233,3 +233,21 @@ func TestPrivateKey(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A token that lives shorter than it says is refused once its life is over.
+func TestTokenLife(t *testing.T) {
+	w := newWorld(t, githubtest.Config{TokenLife: 3 * time.Second})
+	token, _, err := w.app().Apps.CreateInstallationToken(t.Context(), w.repo.InstallationID(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left := token.GetExpiresAt().Sub(w.clock.Now()); left < 59*time.Minute {
+		t.Errorf("it says that it lives for %s", left)
+	}
+	for _, want := range []int{http.StatusOK, http.StatusUnauthorized} {
+		if got := code(w.client(w.wire).WithAuthToken(token.GetToken()).Repositories.Get(t.Context(), "acme", "widget")); got != want {
+			t.Errorf("status %d, want %d", got, want)
+		}
+		w.clock.Advance(4 * time.Second)
+	}
+}

@@ -29,12 +29,15 @@ type Fault struct {
 	// early if the caller gives up.
 	Delay time.Duration
 	// Status answers with this status in GitHub's shape. With neither Status nor
-	// Reset the fault is the delay alone.
+	// Reset nor Truncate the fault is the delay alone.
 	Status int
 	// RetryAfter makes 403 and 429 a secondary limit, with this Retry-After.
 	RetryAfter time.Duration
 	// Reset drops the connection.
 	Reset bool
+	// Truncate drops the connection in the middle of the answer's body: of the real
+	// answer with After, else of what looks like one.
+	Truncate bool
 	// Hold, if set, keeps the request until it is closed. With After, the request
 	// has taken effect by then.
 	Hold <-chan struct{}
@@ -132,7 +135,7 @@ func (l *faultList) strike(w http.ResponseWriter, r *http.Request) (writer http.
 	case fault.After:
 		discarded := &recorder{header: http.Header{}, status: http.StatusOK}
 		return discarded, func() { fault.spoil(w, r, discarded) }
-	case fault.Status == 0 && !fault.Reset: // only held
+	case fault.Status == 0 && !fault.Reset && !fault.Truncate: // only held
 		fault.wait(r)
 		return w, func() {}
 	default:
@@ -140,7 +143,7 @@ func (l *faultList) strike(w http.ResponseWriter, r *http.Request) (writer http.
 	}
 }
 
-func (f *Fault) delayOnly() bool { return f.Status == 0 && !f.Reset && f.Hold == nil }
+func (f *Fault) delayOnly() bool { return f.Status == 0 && !f.Reset && !f.Truncate && f.Hold == nil }
 
 func (f *Fault) wait(r *http.Request) {
 	if f.Hold == nil {
@@ -159,6 +162,19 @@ func (f *Fault) spoil(w http.ResponseWriter, r *http.Request, instead *recorder)
 	switch {
 	case f.Reset:
 		panic(http.ErrAbortHandler) // net/http closes the connection
+	case f.Truncate:
+		status, body := http.StatusOK, []byte(`{"id":1,"url":"https://api.github.example.invalid/"}`)
+		if instead != nil {
+			status, body = instead.status, instead.body.Bytes()
+		} else if r.Method == http.MethodPost {
+			status = http.StatusCreated
+		}
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		w.Header().Set("Content-Length", strconv.Itoa(max(2, len(body))))
+		w.WriteHeader(status)
+		_, _ = w.Write(body[:len(body)/2])
+		_ = http.NewResponseController(w).Flush() // what is written now arrives
+		panic(http.ErrAbortHandler)
 	case f.Status == 0:
 		for name, values := range instead.header {
 			w.Header()[name] = values

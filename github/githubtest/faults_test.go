@@ -35,14 +35,16 @@ func TestFaults(t *testing.T) {
 		{"landed all the same", githubtest.Fault{Status: 502, After: true}, 502, true},
 		{"reset before", githubtest.Fault{Reset: true}, 0, false},
 		{"reset after", githubtest.Fault{Reset: true, After: true}, 0, true},
+		{"cut off before", githubtest.Fault{Truncate: true}, 0, false},
+		{"cut off after", githubtest.Fault{Truncate: true, After: true}, 0, true},
 		{"unauthorized", githubtest.Fault{Status: 401}, 401, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			before := len(w.pull.Comments())
 			tt.fault.Method, tt.fault.Path, tt.fault.Times = http.MethodPost, "/repos/*/*/issues/*/comments", 1
 			defer w.AddFault(tt.fault)()
-			if got, _ := comment(); got != tt.status {
-				t.Errorf("status %d, want %d", got, tt.status)
+			if got, err := comment(); got != tt.status || err == nil {
+				t.Errorf("status %d, want %d; error %v, want one", got, tt.status, err)
 			}
 			if landed := len(w.pull.Comments()) > before; landed != tt.landed {
 				t.Errorf("landed %v, want %v", landed, tt.landed)

@@ -103,7 +103,7 @@ func createToken(c *call) (*answer, error) {
 	if err := c.decode(&in); err != nil {
 		return nil, err
 	}
-	t := &token{inst: i, expires: c.now().Add(tokenLife), permissions: c.cfg.Permissions}
+	t := &token{inst: i, expires: c.now().Add(c.cfg.TokenLife), permissions: c.cfg.Permissions}
 	if in.Permissions != nil {
 		for name, level := range in.Permissions {
 			if ranks[level] == 0 || ranks[c.cfg.Permissions[name]] < ranks[level] {
@@ -112,7 +112,7 @@ func createToken(c *call) (*answer, error) {
 		}
 		t.permissions = in.Permissions
 	}
-	body := obj{"expires_at": timestamp(t.expires), "permissions": t.permissions, "repository_selection": "selected"}
+	body := obj{"expires_at": timestamp(c.now().Add(tokenLife)), "permissions": t.permissions, "repository_selection": "selected"}
 	if in.Repositories != nil || in.RepositoryIDs != nil {
 		t.repos = map[int64]bool{}
 		var repos []obj

@@ -32,6 +32,10 @@ type Config struct {
 	// RateLimit is the number of requests that an installation may make in an
 	// hour. Default 5000.
 	RateLimit int
+	// TokenLife is how long an installation's token really lives. It says that it
+	// lives an hour, as one does that is revoked, or that a client sees whose clock is
+	// behind. Default: that hour.
+	TokenLife time.Duration
 	// TreeLimit is the number of entries after which a recursive tree is
 	// truncated. Default 100,000, as at GitHub.
 	TreeLimit int
@@ -66,6 +70,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.RateLimit == 0 {
 		c.RateLimit = 5000
+	}
+	if c.TokenLife == 0 {
+		c.TokenLife = tokenLife
 	}
 	if c.TreeLimit == 0 {
 		c.TreeLimit = 100_000
