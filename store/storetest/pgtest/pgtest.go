@@ -1,6 +1,7 @@
 // Package pgtest gives tests a real PostgreSQL: a throw-away one on loopback,
-// started once for each test binary and ended with it. Where none is installed a
-// test fails and says what to do; it is never skipped.
+// started once for each test binary and ended with it, or one of a test's own, to be
+// stopped and killed. Where none is installed a test fails and says what to do; it is
+// never skipped.
 package pgtest
 
 import (
@@ -45,7 +46,8 @@ type cluster struct {
 	address string
 	// life is the standard input of what runs the server. It is kept so that the
 	// collector does not close it: that ends the server.
-	life io.Closer
+	life io.WriteCloser
+	says *bufio.Reader
 }
 
 var databases atomic.Int64
@@ -89,13 +91,18 @@ func start() (cluster, error) {
 	if address := os.Getenv(Variable); address != "" {
 		return cluster{address: address}, nil
 	}
+	// What a test writes need not survive the machine, nor the server.
+	return startWith("-c synchronous_commit=off -c full_page_writes=off")
+}
+
+func startWith(settings string) (cluster, error) {
 	bin, err := programs()
 	if err != nil {
 		return cluster{}, err
 	}
 	// Between asking for a free port and using it somebody else may take it.
 	for attempt := 1; ; attempt++ {
-		c, err := startIn(bin)
+		c, err := startIn(bin, settings)
 		if err == nil || attempt == 3 {
 			return c, err
 		}
@@ -125,7 +132,7 @@ func programs() (string, error) {
 	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) })), nil
 }
 
-func startIn(bin string) (cluster, error) {
+func startIn(bin, settings string) (cluster, error) {
 	dir, err := os.MkdirTemp("", "lockkeeper-postgres-")
 	if err != nil {
 		return cluster{}, err
@@ -134,7 +141,7 @@ func startIn(bin string) (cluster, error) {
 	if err != nil {
 		return cluster{}, err
 	}
-	cmd := exec.Command("sh", "-c", script, "cluster.sh", bin, dir, fmt.Sprint(port))
+	cmd := exec.Command("sh", "-c", script, "cluster.sh", bin, dir, fmt.Sprint(port), settings)
 	life, err := cmd.StdinPipe() // the end of this process closes it, too
 	if err != nil {
 		return cluster{}, err
@@ -145,9 +152,9 @@ func startIn(bin string) (cluster, error) {
 	if err != nil {
 		return cluster{}, err
 	}
-	defer out.Close()
 	cmd.Stdout = in
 	if err := cmd.Start(); err != nil {
+		out.Close()
 		return cluster{}, fmt.Errorf("start PostgreSQL: %w", err)
 	}
 	in.Close()
@@ -155,9 +162,53 @@ func startIn(bin string) (cluster, error) {
 	line, err := reader.ReadString('\n')
 	if line != "ready\n" {
 		rest, _ := io.ReadAll(reader)
+		out.Close()
 		return cluster{}, fmt.Errorf("start PostgreSQL from %s: %s%s (%v)", bin, line, rest, err)
 	}
-	return cluster{fmt.Sprintf("postgres://app@127.0.0.1:%d/postgres?sslmode=disable", port), life}, nil
+	return cluster{fmt.Sprintf("postgres://app@127.0.0.1:%d/postgres?sslmode=disable", port), life, reader}, nil
+}
+
+// Cluster is a PostgreSQL of a test's own. What it said was committed it keeps,
+// whatever happens to its processes.
+type Cluster struct {
+	// Address of its one database.
+	Address string
+
+	c cluster
+}
+
+// Own starts one for this test, also where [Variable] names a server for all others.
+func Own(t testing.TB) *Cluster {
+	t.Helper()
+	c, err := startWith("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		c.life.Close()
+		_, _ = io.Copy(io.Discard, c.says) // until it has ended
+	})
+	return &Cluster{c.address, c}
+}
+
+// Stop ends it at once, as an operator in a hurry does: connections break.
+func (c *Cluster) Stop() error { return c.command("stop") }
+
+// Kill is kill -9 of its first process, upon which the others end by themselves.
+func (c *Cluster) Kill() error { return c.command("kill") }
+
+// Start starts it again, and returns when it takes connections.
+func (c *Cluster) Start() error { return c.command("start") }
+
+func (c *Cluster) command(command string) error {
+	if _, err := fmt.Fprintln(c.c.life, command); err != nil {
+		return fmt.Errorf("%s PostgreSQL: %w", command, err)
+	}
+	if line, _ := c.c.says.ReadString('\n'); line != "done\n" {
+		rest, _ := io.ReadAll(c.c.says)
+		return fmt.Errorf("%s PostgreSQL: %s%s", command, line, rest)
+	}
+	return nil
 }
 
 func freePort() (int, error) {
