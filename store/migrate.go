@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/pressly/goose/v3"
+	"github.com/rs/zerolog"
 )
 
 //go:embed migrations
@@ -34,7 +35,8 @@ func migrator(db *sql.DB, d dialect) (*goose.Provider, error) {
 }
 
 // migrate brings the tables up to date. A database that a newer version has
-// migrated already is left as it is: during an upgrade both work on it.
+// migrated already is left as it is, and the log says so: during an upgrade both work
+// on it.
 func (s *Store) migrate(ctx context.Context) error {
 	provider, err := migrator(s.db, s.dialect)
 	if err != nil {
@@ -44,7 +46,12 @@ func (s *Store) migrate(ctx context.Context) error {
 		if _, err := provider.Up(ctx); err != nil {
 			return fmt.Errorf("migrate: %w", err)
 		}
-		return nil
+		is, known, err := provider.GetVersions(ctx)
+		if err == nil && is > known {
+			zerolog.Ctx(ctx).Warn().Int64("tables", is).Int64("known", known).
+				Msg("the tables of the database are those of a newer version, which this one works on as it is; once the upgrade is done, nothing of this version should run")
+		}
+		return err
 	})
 }
 

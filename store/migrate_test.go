@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"database/sql"
 	"fmt"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
 
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/store/storetest/pgtest"
@@ -227,10 +229,14 @@ func TestOlderVersionOnNewerTables(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
 			location := kind.fresh(t)
-			for range 2 {
-				s, err := Open(t.Context(), location)
+			for _, newer := range []bool{false, true} {
+				var log bytes.Buffer
+				s, err := Open(zerolog.New(&log).WithContext(t.Context()), location)
 				if err != nil {
 					t.Fatal(err)
+				}
+				if says := strings.Contains(log.String(), "newer version"); says != newer {
+					t.Errorf("on tables that are newer (%v) the log is %q", newer, &log)
 				}
 				if _, err := s.db.ExecContext(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, TRUE)`); err != nil {
 					t.Fatal(err)

@@ -67,11 +67,12 @@ func (s *Store) PutScan(ctx context.Context, scan Scan) error {
 	return nil
 }
 
-// ForgetCheck forgets which check run shows the scan of a pull request, and of which
-// head it is, so that the next scan writes a new one, which GitHub then shows in place
-// of all others: for a process that may have written to one after its time.
+// ForgetCheck forgets which check run shows the scan of a pull request, of which head
+// it is and what the comment says, so that the next scan writes a new check run, which
+// GitHub then shows in place of all others, and the comment: for a process that may have
+// written to them after its time.
 func (s *Store) ForgetCheck(ctx context.Context, repoID int64, pull int) error {
-	if _, err := s.db.ExecContext(ctx, `UPDATE scans SET check_id = 0, head = '' WHERE repo_id = $1 AND pull = $2`, repoID, pull); err != nil {
+	if _, err := s.db.ExecContext(ctx, `UPDATE scans SET check_id = 0, head = '', comment_digest = '' WHERE repo_id = $1 AND pull = $2`, repoID, pull); err != nil {
 		return fmt.Errorf("forget the check run of repository %d pull %d: %w", repoID, pull, err)
 	}
 	return nil

@@ -396,7 +396,7 @@ func testForgetCheck(t *testing.T, s *store.Store) {
 		t.Fatal(err)
 	}
 	want := scanOf(7, 1)
-	want.CheckID, want.Head = 0, ""
+	want.CheckID, want.Head, want.CommentDigest = 0, "", ""
 	wantScan(t, s, want)
 	wantScan(t, s, scanOf(8, 1))
 }
