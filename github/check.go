@@ -150,7 +150,7 @@ func (c *Client) FinishCheck(ctx context.Context, repo Repo, id int64, check Che
 func (c *Client) annotate(ctx context.Context, repo Repo, id int64, check Check, sent int) error {
 	what := fmt.Sprintf("finish check run %d of %s", id, repo)
 	_, err := call(ctx, c.session, what, func(ctx context.Context, gh *github.Client) (struct{}, error) {
-		for sent := sent; ; {
+		for { // a fresh token goes on where the one before ended
 			batch := check.Annotations[sent:min(sent+annotationsPerCall, len(check.Annotations))]
 			if err := c.updateCheck(ctx, gh, repo, id, check, batch, sent); err != nil {
 				return struct{}{}, err

@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -24,6 +25,11 @@ func once[T any](ctx context.Context, backoff time.Duration, do func() (T, error
 			return zero, err
 		}
 		v, found, look := landed()
+		if unauthorized(look) {
+			// The token ended meanwhile. That is not to be taken for a refusal of what was
+			// done, which call would simply do again.
+			return zero, fmt.Errorf("%w; whether it took effect cannot be seen: %v", err, look)
+		}
 		if look != nil {
 			return zero, errors.Join(err, look)
 		}

@@ -193,6 +193,21 @@ func TestStartCheckOnce(t *testing.T) {
 	}
 }
 
+// A token that ends between a write that may have landed and the look for it does not
+// lead to a second write.
+func TestTokenEndsBeforeTheLook(t *testing.T) {
+	w := newWorld(t, githubtest.Config{})
+	w.AddFault(githubtest.Fault{Method: http.MethodPost, Path: "/repos/*/*/check-runs", Truncate: true, After: true, Times: 1})
+	w.AddFault(githubtest.Fault{Method: http.MethodGet, Path: "/repos/*/*/commits/*/check-runs", Status: http.StatusUnauthorized, Times: 1})
+	check := github.Check{Name: checkName, Head: w.head, ExternalID: "scan-1"}
+	if _, err := w.client.StartCheck(t.Context(), w.repo, check); err == nil || !github.Temporary(err) {
+		t.Errorf("error %v, want a temporary one", err)
+	}
+	if n := len(w.fake.CheckRuns(w.head)); n != 1 {
+		t.Errorf("%d check runs, want the one that landed", n)
+	}
+}
+
 func TestFinishCheckOnce(t *testing.T) {
 	for name, fault := range faults {
 		for skip := range 3 {
