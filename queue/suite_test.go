@@ -36,6 +36,7 @@ var suite = map[string]func(t *testing.T, fresh func(testing.TB) string){
 	"What is old goes":              testPrune,
 	"Never beside each other":       testNeverBesideEachOther,
 	"Run that outlives its time":    testRunThatOutlivesItsTime,
+	"Wrong clock":                   testWrongClock,
 	"Check":                         testCheck,
 }
 

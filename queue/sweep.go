@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -40,22 +41,33 @@ func (q *Queue) sweep(ctx context.Context) error {
 	return nil
 }
 
-// sweepUntilStopped has one process of all sweep every minute.
+// sweepUntilStopped has one process of all sweep every minute. Whether the clock was set
+// back each sees for itself, and soon.
 func (q *Queue) sweepUntilStopped(ctx context.Context) {
-	ticker := time.NewTicker(sweepEvery / 4)
-	defer ticker.Stop()
+	sweeps, clock := time.NewTicker(sweepEvery/4), time.NewTicker(clockEvery)
+	defer sweeps.Stop()
+	defer clock.Stop()
+	last, wrong := time.Now(), false
 	for {
+		var err error
 		select {
 		case <-q.stopped:
 			return
-		case <-ticker.C:
-			mine, err := q.store.Turn(ctx, "sweep the queue", sweepEvery)
-			if err == nil && mine {
-				err = q.sweep(ctx)
+		case <-clock.C:
+			now := time.Now()
+			wrong, last = wrong || setBack(last, now), now
+			if wrong {
+				err = q.hurry(ctx, 0)
+				wrong = err != nil
 			}
-			if err != nil {
-				q.log.Error().Err(err).Msg("sweep the queue")
+		case <-sweeps.C:
+			var mine bool
+			if mine, err = q.store.Turn(ctx, "sweep the queue", sweepEvery); err == nil && mine {
+				err = errors.Join(q.sweep(ctx), q.hurry(ctx, longestRetryAt+time.Minute))
 			}
+		}
+		if err != nil {
+			q.log.Error().Err(err).Msg("sweep the queue")
 		}
 	}
 }
