@@ -86,6 +86,25 @@ func (p *process) began(key string, generation int64) {
 	delete(p.unreleased, key)
 }
 
+// notBegun takes back what reserve gave. A generation that was read may be noted in the
+// database all the same, if the answer to the commit did not arrive; 0: none was.
+func (p *process) notBegun(key string, generation int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.running, key)
+	if generation != 0 {
+		p.unreleased[key] = generation
+	}
+}
+
+// has reports whether a run about key is under way, or about to be.
+func (p *process) has(key string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, ok := p.running[key]
+	return ok
+}
+
 // ended notes the end of a run, and whether the database knows of it.
 func (p *process) ended(key string, generation int64, released bool) {
 	p.mu.Lock()

@@ -108,16 +108,16 @@ type run struct {
 // while another run has the thing to itself: one of a process that lives, that
 // has not outlived its time, and that, if it is one of ours, really is under way.
 func (q *Queue) begin(ctx context.Context, key string) (begun run, err error) {
+	r := run{key: key}
 	if q.process.reserve(key) {
 		defer func() {
 			if err != nil {
-				q.process.ended(key, 0, true)
+				q.process.notBegun(key, r.Generation)
 			}
 		}()
 	} else if expired, err := q.outlived(ctx, key); err != nil || !expired {
 		return run{}, errors.Join(err, errHeld)
 	}
-	r := run{key: key}
 	var data string
 	err = q.engine.inTx(ctx, func(t tx) error {
 		err := t.row(ctx, []any{&r.Generation, &r.events, &r.Number, &data}, `

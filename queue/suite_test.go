@@ -37,6 +37,7 @@ var suite = map[string]func(t *testing.T, fresh func(testing.TB) string){
 	"Never beside each other":       testNeverBesideEachOther,
 	"Run that outlives its time":    testRunThatOutlivesItsTime,
 	"Wrong clock":                   testWrongClock,
+	"Stray":                         testStray,
 	"Check":                         testCheck,
 }
 

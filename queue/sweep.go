@@ -42,12 +42,13 @@ func (q *Queue) sweep(ctx context.Context) error {
 }
 
 // sweepUntilStopped has one process of all sweep every minute. Whether the clock was set
-// back each sees for itself, and soon.
+// back, and what did not arrive, each sees for itself.
 func (q *Queue) sweepUntilStopped(ctx context.Context) {
 	sweeps, clock := time.NewTicker(sweepEvery/4), time.NewTicker(clockEvery)
 	defer sweeps.Stop()
 	defer clock.Stop()
 	last, wrong := time.Now(), false
+	var seen map[int64]bool
 	for {
 		var err error
 		select {
@@ -61,6 +62,9 @@ func (q *Queue) sweepUntilStopped(ctx context.Context) {
 				wrong = err != nil
 			}
 		case <-sweeps.C:
+			if seen, err = q.strays(ctx, seen); err != nil {
+				break
+			}
 			var mine bool
 			if mine, err = q.store.Turn(ctx, "sweep the queue", sweepEvery); err == nil && mine {
 				err = errors.Join(q.sweep(ctx), q.hurry(ctx, longestRetryAt+time.Minute))
