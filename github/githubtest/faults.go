@@ -41,6 +41,8 @@ type Fault struct {
 	// Hold, if set, keeps the request until it is closed. With After, the request
 	// has taken effect by then.
 	Hold <-chan struct{}
+	// Holding, if set, is called when Hold begins to keep a request.
+	Holding func()
 }
 
 type faultList struct {
@@ -148,6 +150,9 @@ func (f *Fault) delayOnly() bool { return f.Status == 0 && !f.Reset && !f.Trunca
 func (f *Fault) wait(r *http.Request) {
 	if f.Hold == nil {
 		return
+	}
+	if f.Holding != nil {
+		f.Holding()
 	}
 	select {
 	case <-f.Hold:
