@@ -2,16 +2,21 @@ package rig
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -20,17 +25,33 @@ type Replica struct {
 	// Address is where it takes webhooks, Private where it shows metrics and profiles.
 	Address, Private string
 
-	rig  *Rig
-	cmd  *exec.Cmd
-	done chan struct{}
+	rig    *Rig
+	cmd    *exec.Cmd
+	done   chan struct{}
+	github *httptest.Server                    // its own door to GitHub
+	watch  atomic.Pointer[func(*http.Request)] // see Watch
+	frozen bool                                // guarded by rig.mu
 
 	mu  sync.Mutex
 	log []string // guarded by mu; the last lines
 }
 
-// Start starts one more server and returns when it serves. wrap is put before its
-// command line: "sh", "-c", "ulimit -f 100; exec \"$@\"", "sh", say.
-func (r *Rig) Start(wrap ...string) (*Replica, error) {
+// Options of one server.
+type Options struct {
+	// Wrap is put before its command line: "sh", "-c", "ulimit -f 100; exec \"$@\"", "sh",
+	// say.
+	Wrap []string
+	// Binary is another one than the rig's.
+	Binary string
+	// Env is added to its environment.
+	Env []string
+}
+
+// Start starts one more server and returns when it serves.
+func (r *Rig) Start() (*Replica, error) { return r.StartWith(Options{}) }
+
+// StartWith is Start with options.
+func (r *Rig) StartWith(o Options) (*Replica, error) {
 	dir, err := os.MkdirTemp(r.cfg.Dir, "replica-")
 	if err != nil {
 		return nil, err
@@ -39,6 +60,8 @@ func (r *Rig) Start(wrap ...string) (*Replica, error) {
 	if r.cfg.Database != "" {
 		store = "url = '" + r.cfg.Database + "'"
 	}
+	one := &Replica{rig: r, done: make(chan struct{})}
+	one.github = quietly(http.HandlerFunc(one.toGitHub))
 	text := fmt.Sprintf(`[server]
 listen = "127.0.0.1:0"
 contact = "rig@example.invalid"
@@ -61,14 +84,15 @@ listen = "127.0.0.1:0"
 profiles = true
 [log]
 level = "info"
-`, r.GitHub.APIURL(), r.GitHub.URL(), r.GitHub.AppID(), filepath.Join(r.cfg.Dir, "app.pem"), secret, store, filepath.Join(dir, "cache"),
+`, one.github.URL+"/api/v3", r.GitHub.URL(), r.GitHub.AppID(), filepath.Join(r.cfg.Dir, "app.pem"), secret, store, filepath.Join(dir, "cache"),
 		r.Registry.Index(), r.Registry.Static(), r.Registry.API())
 	file := filepath.Join(dir, "config.toml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
-	line := append(wrap, r.cfg.Binary, "serve", "--config", file)
-	one := &Replica{rig: r, cmd: exec.Command(line[0], line[1:]...), done: make(chan struct{})}
+	line := append(slices.Clone(o.Wrap), cmp.Or(o.Binary, r.cfg.Binary), "serve", "--config", file)
+	one.cmd = exec.Command(line[0], line[1:]...)
+	one.cmd.Env = append(os.Environ(), o.Env...)
 	stderr, err := one.cmd.StderrPipe()
 	if err != nil {
 		return nil, err
@@ -89,6 +113,46 @@ level = "info"
 	return one, nil
 }
 
+func (one *Replica) toGitHub(w http.ResponseWriter, r *http.Request) {
+	if f := one.watch.Load(); f != nil {
+		(*f)(r)
+	}
+	one.rig.GitHub.ServeHTTP(w, r)
+}
+
+// Watch has f called with each request of this server to GitHub, before GitHub sees it:
+// GitHub waits for it.
+func (one *Replica) Watch(f func(*http.Request)) { one.watch.Store(&f) }
+
+// Freeze stops it in the middle of whatever it does, until Wake.
+func (one *Replica) Freeze() error {
+	one.rig.mu.Lock()
+	one.frozen = true
+	one.rig.mu.Unlock()
+	if err := one.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	// The signal is there at once, and its effect a moment later.
+	for {
+		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", one.cmd.Process.Pid))
+		if err != nil {
+			return err
+		}
+		if _, rest, _ := strings.Cut(string(data), ") "); strings.HasPrefix(rest, "T") {
+			return nil
+		}
+		runtime.Gosched()
+	}
+}
+
+// Wake ends what Freeze began.
+func (one *Replica) Wake() error {
+	one.rig.mu.Lock()
+	one.frozen = false
+	one.rig.mu.Unlock()
+	return one.Signal(syscall.SIGCONT)
+}
+
 var addresses = regexp.MustCompile(`"(metrics_)?address":"([^"]+)"`)
 
 // follow reads the log until the server ends.
@@ -103,6 +167,11 @@ func (one *Replica) follow(stderr io.Reader, serving chan struct{}) {
 			one.log = one.log[1000:]
 		}
 		one.mu.Unlock()
+		if strings.Contains(line, "what is newest is written again") {
+			one.rig.mu.Lock()
+			one.rig.rewritten++
+			one.rig.mu.Unlock()
+		}
 		m := addresses.FindStringSubmatch(line)
 		switch {
 		case m == nil:
@@ -114,6 +183,8 @@ func (one *Replica) follow(stderr io.Reader, serving chan struct{}) {
 		}
 	}
 	_ = one.cmd.Wait()
+	one.github.CloseClientConnections()
+	one.github.Close()
 	one.rig.mu.Lock()
 	defer one.rig.mu.Unlock()
 	for i, other := range one.rig.replicas {
@@ -145,12 +216,6 @@ func (one *Replica) Ended() <-chan struct{} { return one.done }
 // ExitCode is for after its end.
 func (one *Replica) ExitCode() int { return one.cmd.ProcessState.ExitCode() }
 
-// Files counts its open file descriptors.
-func (one *Replica) Files() (int, error) {
-	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", one.cmd.Process.Pid))
-	return len(files), err
-}
-
 // Resident is its memory now, and Peak the most so far, in bytes.
 func (one *Replica) Resident() (now, peak int64, err error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", one.cmd.Process.Pid))
@@ -169,22 +234,23 @@ func (one *Replica) Resident() (now, peak int64, err error) {
 	return read("VmRSS:"), read("VmHWM:"), nil
 }
 
-var total = regexp.MustCompile(`total (\d+)`)
+// Metrics are the lines that it shows to Prometheus.
+func (one *Replica) Metrics() ([]string, error) {
+	data, err := one.get("/metrics")
+	return strings.Split(string(data), "\n"), err
+}
 
-// Goroutines counts them.
-func (one *Replica) Goroutines() (int, error) {
-	resp, err := http.Get("http://" + one.Private + "/debug/pprof/goroutine?debug=1")
+// get asks its private port, on a connection of its own, which it counts as one visitor.
+func (one *Replica) get(path string) ([]byte, error) {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Get("http://" + one.Private + path)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, 4<<20))
-	if err != nil {
-		return 0, err
+	data, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("ask for %s: %s", path, resp.Status)
 	}
-	m := total.FindSubmatch(data)
-	if m == nil {
-		return 0, fmt.Errorf("count goroutines: %s %.100q", resp.Status, data)
-	}
-	return strconv.Atoi(string(m[1]))
+	return data, err
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -41,6 +42,9 @@ type Config struct {
 	Crates string
 	// Limit is the hourly one of an installation; 0 means GitHub's 5000.
 	Limit int
+	// TokenLife is how long tokens of installations really live; 0 means the hour that
+	// they say.
+	TokenLife time.Duration
 }
 
 // Rig is a GitHub, a registry and the servers in between.
@@ -49,19 +53,29 @@ type Rig struct {
 	Registry *registrytest.Server
 	Repo     *githubtest.Repo
 
-	cfg   Config
-	web   *httptest.Server // GitHub
-	front *httptest.Server // before the servers
+	cfg     Config
+	web     *httptest.Server // GitHub's pages
+	crates  *httptest.Server // the registry
+	front   *httptest.Server // before the servers
+	inbound *http.Transport  // from there to them
 
 	mu       sync.Mutex
 	replicas []*Replica // guarded by mu
 	next     int        // guarded by mu; takes turns
+	// rewritten is guarded by mu: how often a server wrote a check run once more, because
+	// it may have written after a newer run.
+	rewritten int
 }
 
 // Build makes the program in dir.
 func Build(dir string) (string, error) {
-	out := filepath.Join(dir, "lockkeeper")
-	cmd := exec.Command("go", "build", "-o", out, "github.com/lockkeeper/lockkeeper/cmd/lockkeeper")
+	return build(filepath.Join(dir, "lockkeeper"), "", "github.com/lockkeeper/lockkeeper/cmd/lockkeeper")
+}
+
+// build runs the go command in the directory in.
+func build(out, in string, args ...string) (string, error) {
+	cmd := exec.Command("go", append([]string{"build", "-o", out}, args...)...)
+	cmd.Dir = in
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the server: %w\n%s", err, text)
 	}
@@ -73,24 +87,23 @@ func New(cfg Config) (*Rig, error) {
 	if cfg.Deliveries == 0 {
 		cfg.Deliveries = 4
 	}
-	r := &Rig{cfg: cfg, Registry: registrytest.New()}
+	r := &Rig{cfg: cfg, Registry: registrytest.New(), inbound: &http.Transport{MaxIdleConnsPerHost: 16}}
 	if err := r.Registry.LoadText([]byte(cfg.Crates)); err != nil {
 		return nil, err
 	}
-	if err := r.Registry.Start(); err != nil {
-		return nil, err
-	}
+	r.crates = quietly(r.Registry)
+	r.Registry.SetURL(r.crates.URL)
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return nil, err
 	}
-	r.GitHub, err = githubtest.New(githubtest.Config{PrivateKey: key, DeliveryWorkers: cfg.Deliveries, RateLimit: cfg.Limit})
+	r.GitHub, err = githubtest.New(githubtest.Config{PrivateKey: key, DeliveryWorkers: cfg.Deliveries, RateLimit: cfg.Limit, TokenLife: cfg.TokenLife})
 	if err != nil {
 		return nil, err
 	}
-	r.web = httptest.NewServer(r.GitHub)
+	r.web = quietly(r.GitHub)
 	r.GitHub.SetURL(r.web.URL)
-	r.front = httptest.NewServer(http.HandlerFunc(r.balance))
+	r.front = quietly(http.HandlerFunc(r.balance))
 	r.GitHub.SetWebhook(r.front.URL+"/webhook", secret)
 	for _, login := range []string{"owner", "author", "reviewer"} {
 		r.GitHub.AddUser(login)
@@ -114,10 +127,19 @@ func (r *Rig) Close() {
 		one.Kill()
 	}
 	r.GitHub.Close()
-	r.front.Close()
-	r.web.CloseClientConnections()
-	r.web.Close()
-	_ = r.Registry.Close()
+	r.inbound.CloseIdleConnections()
+	for _, one := range []*httptest.Server{r.front, r.web, r.crates} {
+		one.CloseClientConnections()
+		one.Close()
+	}
+}
+
+// quietly serves h without a word about the connections that tests break.
+func quietly(h http.Handler) *httptest.Server {
+	one := httptest.NewUnstartedServer(h)
+	one.Config.ErrorLog = log.New(io.Discard, "", 0)
+	one.Start()
+	return one
 }
 
 // Lock is a Cargo.lock of "name@version"s that the registry has.
@@ -149,7 +171,7 @@ func (r *Rig) balance(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	pass.Header = req.Header.Clone()
-	resp, err := http.DefaultClient.Do(pass)
+	resp, err := r.inbound.RoundTrip(pass)
 	if err != nil {
 		http.Error(w, "the server went away", http.StatusBadGateway)
 		return
@@ -163,11 +185,8 @@ func (r *Rig) wait(req *http.Request, most time.Duration) *Replica {
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
 	for deadline := time.Now().Add(most); time.Now().Before(deadline); {
-		if live := r.Replicas(); len(live) > 0 {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.next++
-			return live[r.next%len(live)]
+		if one := r.turn(); one != nil {
+			return one
 		}
 		select {
 		case <-ticker.C:
@@ -178,11 +197,33 @@ func (r *Rig) wait(req *http.Request, most time.Duration) *Replica {
 	return nil
 }
 
+// turn is the server whose turn it is. Those that Freeze froze get none: load balancers
+// notice who does not answer.
+func (r *Rig) turn() *Replica {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for range r.replicas {
+		r.next++
+		if one := r.replicas[r.next%len(r.replicas)]; !one.frozen {
+			return one
+		}
+	}
+	return nil
+}
+
 // Replicas are the servers that run.
 func (r *Rig) Replicas() []*Replica {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]*Replica(nil), r.replicas...)
+}
+
+// Rewritten is how often servers wrote a check run once more, since they may have
+// written after a newer run.
+func (r *Rig) Rewritten() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.rewritten
 }
 
 // Redeliver repeats the deliveries of which no attempt arrived, as GitHub does when the

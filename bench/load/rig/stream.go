@@ -3,12 +3,13 @@ package rig
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // for Idle
-	_ "modernc.org/sqlite"             // for Idle
+	_ "github.com/jackc/pgx/v5/stdlib" // for database
+	_ "modernc.org/sqlite"             // for database
 
 	"github.com/lockkeeper/lockkeeper/github/githubtest"
 )
@@ -48,9 +49,19 @@ var locks = []struct {
 	{[]string{"quiet@1.0.1"}, "success"},
 }
 
+// QuietCrate is text for Registry.LoadText: version 1.0.0 of a crate without build code.
+func QuietCrate(name string) string {
+	return fmt.Sprintf("-- registry.toml --\n[crates.\"%s@1.0.0\"]\npublished = 2020-01-01T00:00:00Z\npublisher = \"user:1 keeper\"\n-- crates/%[1]s/1.0.0/src/lib.rs --\n//! %[1]s\n", name)
+}
+
 // Open opens pull request number n.
 func (r *Rig) Open(n int) (*githubtest.Pull, error) {
-	lock, err := r.Lock(locks[n%len(locks)].packages...)
+	return r.OpenLocking(n, locks[n%len(locks)].packages...)
+}
+
+// OpenLocking opens pull request number n, with a lockfile of other packages.
+func (r *Rig) OpenLocking(n int, packages ...string) (*githubtest.Pull, error) {
+	lock, err := r.Lock(packages...)
 	if err != nil {
 		return nil, err
 	}
@@ -93,20 +104,91 @@ func (r *Rig) Comments(p *githubtest.Pull) (n int) {
 	return n
 }
 
-// Idle reports whether everything that was told is done, by what the database says.
-func (r *Rig) Idle(ctx context.Context) (bool, error) {
-	driver, source := "sqlite", "file:"+filepath.Join(r.cfg.Dir, "lockkeeper.db")+"?mode=ro&_pragma=busy_timeout(5000)"
+// database opens what the servers work on.
+func (r *Rig) database() (*sql.DB, error) {
+	driver, source := "sqlite", "file:"+filepath.Join(r.cfg.Dir, "lockkeeper.db")+"?_pragma=busy_timeout(5000)"
 	if r.cfg.Database != "" {
 		driver, source = "pgx", r.cfg.Database
 	}
-	db, err := sql.Open(driver, source)
+	return sql.Open(driver, source)
+}
+
+// Idle reports whether everything that was told is done, by what the database says.
+func (r *Rig) Idle(ctx context.Context) (bool, error) {
+	left, err := r.count(ctx, `SELECT COUNT(*) FROM dirty WHERE events > done`)
+	return left == 0, err
+}
+
+// Stuck is what should not be there once everything is done.
+func (r *Rig) Stuck(ctx context.Context) (stuck []string, err error) {
+	db, err := r.database()
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	defer db.Close()
-	var left int
-	err = db.QueryRowContext(ctx, `SELECT COUNT(*) FROM dirty WHERE events > done`).Scan(&left)
-	return left == 0, err
+	for _, what := range []struct{ name, query string }{
+		{"not done", `SELECT key FROM dirty WHERE events > done`},
+		{"still a run's own", `SELECT key || ' of ' || runner FROM dirty WHERE runner <> ''`},
+		{"a comment that no run has read", `SELECT key FROM dirty_comments`},
+		{"a job that is not completed", `SELECT (args ->> 'key') || ', ' || CAST(state AS TEXT) || ', by ' || COALESCE(CAST(attempted_by AS TEXT), '') FROM river_job WHERE kind = 'dirty' AND state <> 'completed'`},
+	} {
+		rows, err := db.QueryContext(ctx, what.query)
+		if err != nil {
+			return nil, err
+		}
+		for rows.Next() {
+			var key string
+			if err := rows.Scan(&key); err != nil {
+				return nil, errors.Join(err, rows.Close())
+			}
+			stuck = append(stuck, what.name+": "+key)
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return nil, err
+		}
+	}
+	return stuck, nil
+}
+
+func (r *Rig) count(ctx context.Context, query string) (n int, err error) {
+	db, err := r.database()
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	err = db.QueryRowContext(ctx, query).Scan(&n)
+	return n, err
+}
+
+// Reconcile makes it the turn of the periodic look for missing checks, which servers
+// otherwise take every ten minutes.
+func (r *Rig) Reconcile(ctx context.Context) error {
+	db, err := r.database()
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = db.ExecContext(ctx, `DELETE FROM slots WHERE name = 'look for missing checks'`)
+	return err
+}
+
+// LockDatabase keeps all others from writing to the SQLite database until unlock is called.
+func (r *Rig) LockDatabase(ctx context.Context) (unlock func() error, err error) {
+	db, err := r.database()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := db.Conn(ctx)
+	if err == nil {
+		_, err = conn.ExecContext(ctx, `BEGIN IMMEDIATE`)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return func() error {
+		_, err := conn.ExecContext(context.WithoutCancel(ctx), `ROLLBACK`)
+		return errors.Join(err, conn.Close(), db.Close())
+	}, nil
 }
 
 // Settle waits until all is delivered, with repeats of what failed, and all is done.
