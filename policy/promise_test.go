@@ -405,6 +405,25 @@ func TestUnlistedIsBlockedBesideWhatAsks(t *testing.T) {
 	}
 }
 
+// TestUnlistedStaysBesideWhatIsSettledBetter: a question about new code that an entry
+// answers does not answer that about code with the same digest which can do more.
+func TestUnlistedStaysBesideWhatIsSettledBetter(t *testing.T) {
+	ring := lockkeeper.Package{Ecosystem: lockkeeper.Cargo, Name: "ring", Version: "1.2.3"}
+	digest := lockkeeper.Sum([]byte("code"))
+	in := Input{
+		Onboarded: true, Now: now, People: people, Author: people[4],
+		Policy:    &Policy{Mode: All, Reviewers: Reviewers{Permission: Maintain, Count: 1}},
+		Allowlist: &allowlist.List{Entries: []allowlist.Entry{{Package: "cargo/ring", May: []buildcode.Capability{"compile"}}}},
+		Findings: []Finding{
+			{Rule: BuildCodeAdded, Package: ring, Lockfile: "Cargo.lock", Code: &Code{Digest: digest, Capabilities: []buildcode.Capability{"compile"}}},
+			{Rule: BuildCodeUnlisted, Package: ring, Lockfile: "Cargo.lock", Code: &Code{Digest: digest, Capabilities: []buildcode.Capability{"network"}}},
+		},
+	}
+	if d := Evaluate(in); d.Conclusion != ActionRequired || d.Count(Open) != 1 || d.Count(Admitted) != 1 {
+		t.Errorf("%s: %d open, %d admitted", d.Conclusion, d.Count(Open), d.Count(Admitted))
+	}
+}
+
 // Evaluate is a function, keeps its input, orders its outcomes, gives reasons,
 // and more findings never make things better.
 func TestEvaluateIsAFunction(t *testing.T) {

@@ -15,18 +15,18 @@ import (
 func ownCode(r Rule) bool { return r.Aspect() == allowlist.Code && r != UpstreamMismatch }
 
 // withoutListed drops build-code-unlisted where an entry of the allowlist admits the
-// code, and where the same code is asked about already because it is new or changed.
-// What somebody rejected stays, and so does what is blocked, unless the other is
-// blocked as well.
+// code, and where the same code is asked about already because it is new or changed, and
+// that question is settled no better. What somebody rejected stays.
 func withoutListed(outcomes []Outcome) []Outcome {
 	key := func(o Outcome) string { return placeOf(o.Finding) + "\x00" + string(o.Finding.Code.Digest) }
-	asked := map[string]Level{}
+	worst := map[string]int{} // where the worst other question about the code stands
 	for _, o := range outcomes {
-		if o.Finding.Rule == BuildCodeUnlisted || !ownCode(o.Finding.Rule) || o.Finding.Code == nil {
+		if o.Finding.Rule == BuildCodeUnlisted || !ownCode(o.Finding.Rule) || o.Finding.Code == nil || o.Level != BlockLevel && o.Level != SignOffLevel {
 			continue
 		}
-		if o.Level == BlockLevel || o.Level == SignOffLevel && asked[key(o)] != BlockLevel {
-			asked[key(o)] = o.Level
+		rank := slices.Index(worstFirst, o.State)
+		if before, is := worst[key(o)]; !is || rank < before {
+			worst[key(o)] = rank
 		}
 	}
 	return slices.DeleteFunc(outcomes, func(o Outcome) bool {
@@ -38,8 +38,8 @@ func withoutListed(outcomes []Outcome) []Outcome {
 		case o.Finding.Code == nil:
 			return false
 		}
-		level, is := asked[key(o)]
-		return is && (o.State != Blocked || level == BlockLevel)
+		rank, is := worst[key(o)]
+		return is && rank <= slices.Index(worstFirst, o.State)
 	})
 }
 
