@@ -43,20 +43,32 @@ func withoutListed(outcomes []Outcome) []Outcome {
 	})
 }
 
-// RecordEntry is the allow entry that records a signed finding, made in the pull
-// request called where ("#812"). It is as durable as is safe (allowlist.Propose);
-// ok is false where no entry can admit the finding, or nobody signed it off.
-func RecordEntry(o Outcome, where string) (entry allowlist.Entry, ok bool) {
-	f := o.Finding
-	if o.State != Signed || f.Package.Name == "" || len(o.SignedBy) == 0 || o.Recordless() {
+// Entry is the allow entry that accepts f, without who did and why. It is as durable
+// as is safe (allowlist.Propose); ok is false where no entry can admit the finding.
+func (f Finding) Entry() (entry allowlist.Entry, ok bool) {
+	if f.Package.Name == "" {
 		return allowlist.Entry{}, false
 	}
 	entry = allowlist.Propose(f.AllowSubject())
+	return entry, entry.May != nil || entry.BuildCode != "" || len(entry.Publishers) > 0 || len(entry.Rules) > 0
+}
+
+// RecordEntry is the allow entry that records a signed finding, made in the pull
+// request called where ("#812"): its Entry, with who signed it and why. ok is false
+// where no entry can admit the finding, or nobody signed it off.
+func RecordEntry(o Outcome, where string) (entry allowlist.Entry, ok bool) {
+	if o.State != Signed || len(o.SignedBy) == 0 || o.Recordless() {
+		return allowlist.Entry{}, false
+	}
+	entry, ok = o.Finding.Entry()
+	if !ok {
+		return allowlist.Entry{}, false
+	}
 	for _, s := range o.SignedBy {
 		entry.Reason = cmp.Or(entry.Reason, strings.TrimSpace(s.Reason))
 	}
 	entry.SignedOffBy, entry.SignedOffIn = logins(o.SignedBy), where
-	return entry, entry.May != nil || entry.BuildCode != "" || len(entry.Publishers) > 0 || len(entry.Rules) > 0
+	return entry, true
 }
 
 // recorded signs the finding about the pull request's own allowlist where that only

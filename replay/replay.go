@@ -86,11 +86,8 @@ func (o *Owner) Accept(outcome policy.Outcome) (string, error) {
 		o.signed = map[lockkeeper.Digest]bool{}
 	}
 	o.signed[outcome.Digest] = true
-	if outcome.Finding.Package.Name == "" {
-		return "", nil
-	}
-	e := allowlist.Propose(outcome.Finding.AllowSubject())
-	if !e.Any && e.May == nil && e.BuildCode == "" && len(e.Publishers)+len(e.Rules) == 0 {
+	e, ok := outcome.Finding.Entry()
+	if !ok {
 		return "", nil
 	}
 	e.Reason, e.SignedOffBy = "measured", "owner"

@@ -34,7 +34,7 @@ func (r *Report) body(detailsURL string) string {
 	b.WriteString(r.notes())
 	footer := footer(r, detailsURL)
 	for i, g := range shown {
-		part := details(g, r.published(g))
+		part := r.details(g)
 		if b.Len()+len(part)+len(footer)+roomForNames > MaxComment {
 			b.WriteString(unshown(shown[i:]))
 			break
@@ -158,9 +158,9 @@ func item(s string) string {
 // maxShown bounds the diff shown for one package, in bytes.
 const maxShown = 20000
 
-// details is the folded evidence and diff of one package; published says who
-// published it.
-func details(g group, published string) string {
+// details is the folded evidence and diff of one package, with the entry that signing
+// off records.
+func (r *Report) details(g group) string {
 	c := g.code()
 	var b strings.Builder
 	summary := fmt.Sprintf("%s %s", g.title, g.version(" → "))
@@ -179,16 +179,17 @@ func details(g group, published string) string {
 			fmt.Fprintf(&b, "  - %s\n", item(e))
 		}
 	}
-	if published != "" {
+	if published := r.published(g); published != "" {
 		fmt.Fprintf(&b, "- %s\n", item(published))
 	}
 	if c != nil {
 		for _, u := range c.Uses[:min(len(c.Uses), 12)] {
 			fmt.Fprintf(&b, "- %s at %s: %s\n", markdownCode(string(u.Capability), false), markdownCode(fmt.Sprintf("%s:%d", u.Path, u.Line), false), markdownCode(u.Text, false))
 		}
-		if c.Diff != "" {
-			b.WriteString("\n" + fenced(cut(c.Diff, maxShown), "diff"))
-		}
+	}
+	r.entries(&b, g)
+	if c != nil && c.Diff != "" {
+		b.WriteString("\n" + fenced(cut(c.Diff, maxShown), "diff"))
 	}
 	b.WriteString("\n</details>\n")
 	return b.String()
@@ -230,7 +231,7 @@ func cut(s string, most int) string {
 // scan alone, such as ages: two comments of the same meaning need no edit.
 func Meaning(r *Report) lockkeeper.Digest {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n%t\n%s\n", r.Title(), r.Onboarded, r.Decision.Reviewers)
+	fmt.Fprintf(&b, "%s\n%t %t\n%s\n", r.Title(), r.Onboarded, r.Records, r.Decision.Reviewers)
 	for _, o := range r.Decision.Outcomes {
 		fmt.Fprintf(&b, "%s %s %d\n", o.Digest, o.State, o.Missing)
 		for _, s := range o.SignedBy {

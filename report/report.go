@@ -24,6 +24,9 @@ type Report struct {
 	Decision policy.Decision
 	// Onboarded: the base branch has a .lockkeeper directory.
 	Onboarded bool
+	// Records: sign-offs are recorded in the allowlist, so that what signing off records
+	// is shown before.
+	Records bool
 	// BaseBranch is where the policy comes from; empty at the command line.
 	BaseBranch string
 	// Answers to those who asked something in the pull request; for the comment.

@@ -58,7 +58,7 @@ func example() *Report {
 	})
 	admitted.Entry = &allowlist.Entry{Package: "cargo/ring", Line: 4}
 	r := &Report{
-		Onboarded: true, BaseBranch: "main", Command: "lockkeeper scan",
+		Onboarded: true, Records: true, BaseBranch: "main", Command: "lockkeeper scan",
 		Scan: &scan.Result{
 			Base: strings.Repeat("1f", 20), Head: "work tree",
 			Lockfiles: []scan.Lockfile{{Path: "Cargo.lock", Format: lockfile.Cargo, Version: "4", Added: 1, Updated: 4}},

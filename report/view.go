@@ -22,7 +22,11 @@ type Section struct {
 	// comes in; empty where nothing is known.
 	Published scan.Published
 	Through   []string
-	also      map[string]int
+	// Records are the entries that record what waits or was signed off; Unrecordable:
+	// for something of it there can be none.
+	Records      []Recorded
+	Unrecordable string
+	also         map[string]int
 }
 
 // State is that of the section's first outcome, the worst.
@@ -51,6 +55,10 @@ func (r *Report) Sections(states ...policy.State) []Section {
 		}
 		if c, ok := changes[g.pkg]; ok && g.pkg.Name != "" {
 			s.Published, s.Through = c.Published, c.Through
+		}
+		var without bool
+		if s.Records, without = r.recorded(g.outcomes); without {
+			s.Unrecordable = unrecordableText
 		}
 		sections = append(sections, s)
 	}

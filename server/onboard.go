@@ -253,8 +253,8 @@ func (w *worker) seed(ctx context.Context, tree scan.Tree, tip string, text *rep
 		return nil, err
 	}
 	for _, f := range result.Findings {
-		e := allowlist.Propose(f.AllowSubject())
-		if f.Rule != policy.BuildCodeUnlisted || e.May == nil && e.BuildCode == "" {
+		e, ok := f.Entry()
+		if f.Rule != policy.BuildCodeUnlisted || !ok {
 			text.Unseeded = append(text.Unseeded, strings.TrimSpace(fmt.Sprintf("%s %s %s: %s", f.Lockfile, f.Package.Name, f.Package.Version, f.Message)))
 			continue
 		}

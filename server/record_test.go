@@ -21,12 +21,20 @@ const ownersList = "# Ours. Ask alice before you change anything.\n\n[[allow]]  
 // and merges it.
 func (w *world) signed(packages ...string) *githubtest.Pull {
 	w.t.Helper()
-	p := w.open(map[string]string{"Cargo.lock": w.lock(packages...)})
-	w.want(p, "action_required", "before the sign-off")
+	p, _ := w.signedAs(packages...)
+	return p
+}
+
+// signedAs is signed, with what comment and check said before.
+func (w *world) signedAs(packages ...string) (p *githubtest.Pull, before [2]string) {
+	w.t.Helper()
+	p = w.open(map[string]string{"Cargo.lock": w.lock(packages...)})
+	before = [2]string{"", w.want(p, "action_required", "before the sign-off").Summary}
+	before[0] = w.comment(p)
 	p.Comment("reviewer", yes)
 	w.want(p, "success", "after the sign-off")
 	w.merge(p)
-	return p
+	return p, before
 }
 
 func (w *world) merge(p *githubtest.Pull) {
@@ -85,7 +93,13 @@ func builderEntry(number int) string {
 func TestSignOffsReachTheAllowlist(t *testing.T) {
 	w := newWorld(t, somePolicy)
 	w.repo.Commit("main", githubtest.CommitSpec{Message: "List", Files: map[string]string{".lockkeeper/allow.toml": ownersList}})
-	first := w.signed("builder@1.0.0", "quiet@1.0.0")
+	first, before := w.signedAs("builder@1.0.0", "quiet@1.0.0")
+	for i, said := range before { // comment and check show what will be recorded
+		entry := strings.NewReplacer("reason        = \"I read it\"\n", "", "signed-off-by = \"reviewer\"\n", "").Replace(builderEntry(first.Number))
+		if !strings.Contains(said, "```toml"+entry+"```") {
+			t.Errorf("%d: what waits does not show the entry:\n%s", i, said)
+		}
+	}
 	w.wantOwn("after the merge", "open lockkeeper/allowlist -> main: "+oneSignOff)
 	p, info := w.rolling()
 	if diff := cmp.Diff(ownersList+builderEntry(first.Number), w.list("lockkeeper/allowlist")); diff != "" {
@@ -238,14 +252,18 @@ func TestOtherBranchesHaveTheirOwn(t *testing.T) {
 func TestNothingIsRecorded(t *testing.T) {
 	t.Run("by policy", func(t *testing.T) {
 		w := newWorld(t, somePolicy+"[allowlist]\nrecord = \"none\"\n")
-		w.signed("builder@1.0.0", "quiet@1.0.0")
+		if _, before := w.signedAs("builder@1.0.0", "quiet@1.0.0"); strings.Contains(before[0]+before[1], "[[allow]]") {
+			t.Errorf("an entry is promised that nobody records:\n%s", before[0])
+		}
 		w.wantOwn("after the merge")
 		w.repo.Commit("main", githubtest.CommitSpec{Message: "Record", Files: map[string]string{".lockkeeper/policy.toml": somePolicy}})
 		w.wantOwn("after the policy changed", "open lockkeeper/allowlist -> main: "+oneSignOff)
 	})
 	t.Run("by the server", func(t *testing.T) {
 		w := newWorldWith(t, somePolicy, githubtest.Config{}, func(c *server.Config) { c.NoRecord = true })
-		w.signed("builder@1.0.0", "quiet@1.0.0")
+		if _, before := w.signedAs("builder@1.0.0", "quiet@1.0.0"); strings.Contains(before[0]+before[1], "[[allow]]") {
+			t.Errorf("an entry is promised that nobody records:\n%s", before[0])
+		}
 		w.wantOwn("after the merge")
 	})
 	t.Run("not merged", func(t *testing.T) {

@@ -180,13 +180,14 @@ func (w *worker) about(job queue.Job) queue.Job {
 	return job
 }
 
-// noteRecording says in the result what keeps its sign-offs from being recorded as
-// the policy has it.
+// noteRecording says in the result whether its sign-offs are recorded, and what keeps
+// them from being recorded as the policy has it.
 func (w *worker) noteRecording(ctx context.Context, s subject, c *sides, r *report.Report) {
 	how := c.rules.Policy.Records()
 	if s.pull == nil || !r.Onboarded || w.cfg.NoRecord || how == policy.RecordNone {
 		return
 	}
+	r.Records = true
 	if signed, _ := recordable(r.Decision, s.pull.Number); len(signed) == 0 {
 		return
 	}
@@ -196,6 +197,7 @@ func (w *worker) noteRecording(ctx context.Context, s subject, c *sides, r *repo
 	case err != nil:
 		zerolog.Ctx(ctx).Warn().Err(err).Msg("could not look up what the App may write")
 	case !may:
+		r.Records = false
 		note("these sign-offs hold, but will not be recorded in " + allowlist.Path + ": the App may not write contents and pull requests here; grant it that, or set record = \"none\" in the policy")
 	case how == policy.RecordBranch:
 		if why := w.otherBranch(s.pull, c.rules.Policy); why != "" {

@@ -94,7 +94,7 @@ func (c *allowAddCmd) entries(d policy.Decision) ([]allowlist.Entry, error) {
 		if o.Recordless() && slices.Contains(c.Packages, "all") {
 			continue
 		}
-		e := allowlist.Propose(f.AllowSubject())
+		e, _ := f.Entry() // where there is none, Append says so
 		e.Reason, e.SignedOffBy = c.Reason, c.By
 		if !slices.ContainsFunc(entries, func(other allowlist.Entry) bool { return allowlist.Format(other) == allowlist.Format(e) }) {
 			entries = append(entries, e)

@@ -98,7 +98,7 @@ func example() *report.Report {
 	})
 	admitted.Entry = &allowlist.Entry{Package: "cargo/ring", Line: 4}
 	r := &report.Report{
-		Onboarded: true, BaseBranch: "main",
+		Onboarded: true, Records: true, BaseBranch: "main",
 		Pull: &report.Pull{Repository: "example/app", Number: 12, Title: "Update dependencies", Author: "author", AuthorID: 3, URL: "https://github.example.invalid/example/app/pull/12"},
 		Scan: &scan.Result{
 			Base: strings.Repeat("1f", 20), Head: strings.Repeat("9e", 20),

@@ -52,7 +52,13 @@ type section struct {
 	Codes     []code
 	File      bool     // about a file, not a package
 	Grave     []string // capabilities, for the list of packages
+	Records   []record
+	// RecordsHead is the heading of Records, Unrecordable why there is none of something.
+	RecordsHead, Unrecordable string
 }
+
+// record is an entry of the allowlist that is not written yet.
+type record struct{ Accepts, Entry string }
 
 type finding struct {
 	Digest   string
@@ -119,6 +125,7 @@ func markupText(s string) string { return template.HTMLEscapeString(text(s)) }
 // viewer collects a document.
 type viewer struct {
 	o         Options
+	accept    bool // entries are added by a command, not by a sign-off
 	highlight *highlighter
 	left      int // bytes of diffs
 	unfolded  int // lines of diffs that may still be open at first
@@ -129,7 +136,7 @@ func view(r *report.Report, o Options) document {
 	if o.MaxDiff <= 0 {
 		o.MaxDiff = defaultDiffs
 	}
-	v := &viewer{o: o, highlight: newHighlighter(), left: o.MaxDiff, unfolded: maxUnfolded}
+	v := &viewer{o: o, accept: r.Accept != "", highlight: newHighlighter(), left: o.MaxDiff, unfolded: maxUnfolded}
 	d := document{
 		Title: r.Title(), Conclusion: conclusionClass(r), Base: report.ShortName(r.Scan.Base), Head: report.ShortName(r.Scan.Head),
 		Notes: texts(r.Decision.Notes), Only: text(o.Only),
@@ -226,6 +233,13 @@ func (v *viewer) section(s report.Section) section {
 	for _, era := range report.History(s.Published) {
 		era.Who = text(era.Who)
 		out.History = append(out.History, era)
+	}
+	out.RecordsHead, out.Unrecordable = "What signing off records", s.Unrecordable
+	if v.accept {
+		out.RecordsHead = "What the allowlist would have to say"
+	}
+	for _, e := range s.Records {
+		out.Records = append(out.Records, record{text(e.Accepts), report.Visible(e.Entry, true)})
 	}
 	var shown []lockkeeper.Digest
 	for _, o := range s.Outcomes {
