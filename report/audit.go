@@ -12,6 +12,7 @@ import (
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/buildcode"
 	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/scan"
 )
 
 // AuditRow is one locked package that runs code while it is built or installed, or
@@ -25,9 +26,14 @@ type AuditRow struct {
 	Files        []string
 	Digest       lockkeeper.Digest // of its build-time code
 	Publisher    string            // empty where unknown
+	Published    scan.Published
 	Through      []string
+	Uses         []buildcode.Use // where its capabilities show
 	// Allowed: an entry of the allowlist admits it, or the policy asks nothing.
 	Allowed bool
+	// Listed are the lines of the allowlist's entries that admit it, each once, where all
+	// that was found about its code is admitted.
+	Listed []int
 }
 
 // Grave reports whether the code is able to do something grave.
@@ -39,7 +45,7 @@ func (a AuditRow) Grave() bool {
 // is locked: those that are able to do something grave first, then by name.
 func AuditRows(r *Report) []AuditRow {
 	var rows []AuditRow
-	index := map[lockkeeper.Package]int{}
+	index, unlisted := map[lockkeeper.Package]int{}, map[lockkeeper.Package]bool{}
 	for _, o := range r.Decision.Outcomes {
 		f := o.Finding
 		if f.Code == nil || len(f.Code.Kinds) == 0 || f.Package.Name == "" {
@@ -55,6 +61,14 @@ func AuditRows(r *Report) []AuditRow {
 		row.Kinds = union(row.Kinds, f.Code.Kinds)
 		row.Capabilities = union(row.Capabilities, f.Code.Capabilities)
 		row.Files = union(row.Files, f.Code.Files)
+		if len(row.Uses) == 0 {
+			row.Uses = f.Code.Uses
+		}
+		line, listed := r.Listed[o.Digest]
+		unlisted[f.Package] = unlisted[f.Package] || !listed
+		if listed && !slices.Contains(row.Listed, line) {
+			row.Listed = append(row.Listed, line)
+		}
 		row.Allowed = row.Allowed && (o.State == policy.Admitted || o.State == policy.Warned || o.State == policy.Signed)
 		if place := placeText(f); !slices.Contains(row.Places, place) {
 			row.Places = append(row.Places, place)
@@ -62,10 +76,15 @@ func AuditRows(r *Report) []AuditRow {
 	}
 	for _, c := range r.Scan.Changes {
 		if i, ok := index[c.Package]; ok {
-			rows[i].PURL, rows[i].Through = c.PURL, c.Through
+			rows[i].PURL, rows[i].Through, rows[i].Published = c.PURL, c.Through, c.Published
 			if c.Publisher != "unknown" && c.Publisher != "" {
 				rows[i].Publisher = c.Publisher
 			}
+		}
+	}
+	for i := range rows {
+		if unlisted[rows[i].Package] {
+			rows[i].Listed = nil
 		}
 	}
 	slices.SortFunc(rows, func(a, b AuditRow) int {
@@ -93,10 +112,10 @@ func placeText(f policy.Finding) string {
 	return f.Lockfile
 }
 
-// otherFindings are those of an audit that are about something else than code. That
+// AuditOthers are those of an audit that are about something else than code. That
 // settings exist is no news where everything is looked at, and what is linked into
 // build code is told by names alone.
-func otherFindings(r *Report) (others []policy.Outcome, linked []string) {
+func AuditOthers(r *Report) (others []policy.Outcome, linked []string) {
 	for _, o := range r.Decision.Outcomes {
 		switch f := o.Finding; {
 		case f.Rule == policy.GuardChanged, f.Code != nil && len(f.Code.Kinds) > 0:
@@ -123,7 +142,7 @@ func Audit(w io.Writer, r *Report, o TextOptions) error {
 	if len(rows) > 0 {
 		t.auditTable(rows)
 	}
-	others, linked := otherFindings(r)
+	others, linked := AuditOthers(r)
 	if len(linked) > 0 && !o.Quiet {
 		t.printf("\n")
 		t.folded("", count(len(linked), "library is", "libraries are")+" linked into that code and so run with it: "+strings.Join(linked, ", ")+".")
@@ -142,13 +161,17 @@ func Audit(w io.Writer, r *Report, o TextOptions) error {
 }
 
 func (t *textWriter) auditHead(r *Report, rows []AuditRow) {
-	if len(r.Scan.Lockfiles) == 0 {
-		t.printf("There is no lockfile here that could be read.\n")
-		return
+	t.folded("", auditOpening(r, rows))
+	if len(r.Scan.Lockfiles) > 0 {
+		t.printf("\n")
 	}
-	seen := map[string]bool{}
-	for _, c := range r.Scan.Changes {
-		seen[c.PURL] = true
+}
+
+// auditOpening says in a sentence or two what an audit comes to. Its text is foreign in
+// part.
+func auditOpening(r *Report, rows []AuditRow) string {
+	if len(r.Scan.Lockfiles) == 0 {
+		return "There is no lockfile here that could be read."
 	}
 	var names []string
 	for _, l := range r.Scan.Lockfiles {
@@ -164,7 +187,7 @@ func (t *textWriter) auditHead(r *Report, rows []AuditRow) {
 			grave++
 		}
 	}
-	text := fmt.Sprintf("%s in %s. %s code on your machine when built or installed", count(len(seen), "package is locked", "packages are locked"),
+	text := fmt.Sprintf("%s in %s. %s code on your machine when built or installed", count(locked(r), "package is locked", "packages are locked"),
 		strings.Join(names, ", "), count(len(rows)-hooks, "package runs", "packages run"))
 	if hooks > 0 {
 		text += ", " + count(hooks, "runs", "run") + " whenever Python starts"
@@ -172,8 +195,30 @@ func (t *textWriter) auditHead(r *Report, rows []AuditRow) {
 	if grave > 0 {
 		text += "; " + count(grave, "of them is able to do something grave (marked !)", "of them are able to do something grave (marked !)")
 	}
-	t.folded("", text+".")
-	t.printf("\n")
+	return text + "."
+}
+
+// locked is how many packages are.
+func locked(r *Report) int {
+	seen := map[string]bool{}
+	for _, c := range r.Scan.Changes {
+		seen[c.PURL] = true
+	}
+	return len(seen)
+}
+
+// AuditTitle is what an audit comes to in a line.
+func AuditTitle(r *Report, rows []AuditRow) string {
+	switch n := len(rows); {
+	case len(r.Scan.Lockfiles) == 0:
+		return "There is no lockfile here that could be read"
+	case n == 0:
+		return "None of " + count(locked(r), "locked package runs", "locked packages runs") + " code when built"
+	case n == 1:
+		return fmt.Sprintf("1 of %s runs code when built", count(locked(r), "locked package", "locked packages"))
+	default:
+		return fmt.Sprintf("%d of %s run code when built", n, count(locked(r), "locked package", "locked packages"))
+	}
 }
 
 func (t *textWriter) auditTable(rows []AuditRow) {
@@ -183,12 +228,8 @@ func (t *textWriter) auditTable(rows []AuditRow) {
 		if row.Grave() {
 			mark = "!"
 		}
-		kinds := make([]string, len(row.Kinds))
-		for i, k := range row.Kinds {
-			kinds[i] = kindText(k)
-		}
 		table = append(table, []string{
-			mark, row.Package.Name + " " + row.Package.Version, strings.Join(kinds, ", "), capabilityText(row.Capabilities), cmp.Or(row.Publisher, "unknown"),
+			mark, row.Package.Name + " " + row.Package.Version, row.Runs(), capabilityText(row.Capabilities), cmp.Or(row.Publisher, "unknown"),
 		})
 	}
 	for i, line := range layout(table, t.o.Width) {
@@ -202,14 +243,13 @@ func (t *textWriter) auditTable(rows []AuditRow) {
 	}
 }
 
-func kindText(k buildcode.Kind) string {
-	switch k {
-	case buildcode.ProcMacro:
-		return "procedural macro"
-	case buildcode.StartupHook:
-		return "start-up hook"
+// Runs says what of the package runs: "build script, procedural macro".
+func (a AuditRow) Runs() string {
+	kinds := make([]string, len(a.Kinds))
+	for i, k := range a.Kinds {
+		kinds[i] = KindWords(k)
 	}
-	return strings.ReplaceAll(string(k), "-", " ")
+	return strings.Join(kinds, ", ")
 }
 
 // AuditCSV writes the same as a table for spreadsheets (RFC 4180, with a header).

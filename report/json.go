@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/json"
 	"io"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper/buildcode"
 	"github.com/lockkeeper/lockkeeper/policy"
@@ -65,6 +66,8 @@ type jsonPublished struct {
 	Before      string     `json:"before,omitempty"`  // who published the nearest other ones
 	BeforeLogin string     `json:"before_login,omitempty"`
 	Others      int        `json:"others,omitempty"` // how many of them in a row
+	At          time.Time  `json:"at,omitzero"`      // when this release was published
+	Since       time.Time  `json:"since,omitzero"`   // and the first in a row by the same
 	Text        string     `json:"text"`             // all that in words
 }
 
@@ -142,7 +145,7 @@ func publishedJSON(p scan.Published) *jsonPublished {
 	}
 	out := &jsonPublished{
 		By: p.By.String(), Login: p.By.Login, Environment: p.Environment, Basis: p.Basis, Unknown: p.Unknown, Compared: p.Compared, Whole: p.Whole,
-		Same: p.Same, Earlier: p.Earlier, Others: p.Others, Text: publishedLine(p),
+		Same: p.Same, Earlier: p.Earlier, Others: p.Others, At: p.At.UTC(), Since: p.Since.UTC(), Text: publishedLine(p),
 	}
 	if p.Others > 0 {
 		out.Before, out.BeforeLogin = p.Before.String(), p.Before.Login

@@ -71,29 +71,72 @@ func layout(rows [][]string, width int) []string {
 const gap = 2
 
 // fit gives each column its width: what its longest cell needs, and where that is
-// too much together, less for the widest.
+// too much together, less where that makes the fewest further lines.
 func fit(rows [][]string, width int) []int {
-	columns := make([]int, len(rows[0]))
+	columns := make([]column, len(rows[0]))
 	total := gap * (len(columns) - 1)
 	for i := range columns {
 		for _, row := range rows {
-			columns[i] = max(columns[i], utf8.RuneCountInString(visible(row[i], false)))
+			columns[i].add(visible(row[i], false))
 		}
-		total += columns[i]
+		columns[i].width = min(columns[i].width, max(width, narrowest))
+		total += columns[i].width
 	}
 	for ; total > width; total-- {
-		widest := 0
-		for i := range columns {
-			if columns[i] > columns[widest] {
-				widest = i
+		best, least := -1, 0
+		for i, c := range columns {
+			if c.width <= narrowest {
+				continue
+			}
+			price := c.lines(c.width-1) - c.lines(c.width)
+			if best < 0 || price < least || price == least && c.width > columns[best].width {
+				best, least = i, price
 			}
 		}
-		if columns[widest] <= 6 {
+		if best < 0 {
 			break
 		}
-		columns[widest]--
+		columns[best].width--
 	}
-	return columns
+	widths := make([]int, len(columns))
+	for i, c := range columns {
+		widths[i] = c.width
+	}
+	return widths
+}
+
+// narrowest is what a column keeps.
+const narrowest = 6
+
+// column of a table, as far as its width goes.
+type column struct {
+	width  int
+	cells  []int // how long they are
+	longer []int // and the longest word of each
+}
+
+func (c *column) add(text string) {
+	n, longest := utf8.RuneCountInString(text), 0
+	for _, word := range strings.Fields(text) {
+		longest = max(longest, utf8.RuneCountInString(word))
+	}
+	c.cells, c.longer, c.width = append(c.cells, n), append(c.longer, longest), max(c.width, n)
+}
+
+// lines is about how many its cells take at a width. A word that is broken counts
+// for two: it is hard to read, and to search for; a heading in two lines looks like two rows.
+func (c column) lines(width int) int {
+	n := 0
+	for i, cell := range c.cells {
+		n += (cell + width - 1) / width
+		if c.longer[i] > width {
+			n += 2
+		}
+		if i == 0 && cell > width { // the heading
+			n += 4
+		}
+	}
+	return n
 }
 
 // broken cuts lines that are still longer than width: single words without a space.

@@ -31,6 +31,9 @@ type Report struct {
 	BaseBranch string
 	// Answers to those who asked something in the pull request; for the comment.
 	Answers []Answer
+	// Listed are the lines of the entries of the allowlist that admit findings, by digest,
+	// whether these ask for anything or not; for an audit.
+	Listed map[lockkeeper.Digest]int `json:",omitempty"`
 	// Pull is the pull request judged; nil at the command line.
 	Pull *Pull
 	// Compared says in sentences what was compared with what, and how that was

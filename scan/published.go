@@ -1,6 +1,8 @@
 package scan
 
 import (
+	"time"
+
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/registry"
 )
@@ -37,6 +39,9 @@ type Published struct {
 	// in a row. Where Others is not zero, a Before that is unknown is really unknown.
 	Before lockkeeper.Principal
 	Others int
+	// At is when this release was published, Since when the first of it and the Same;
+	// zero where the registry does not tell.
+	At, Since time.Time `json:",omitzero"`
 }
 
 // Asked reports whether a registry was asked.
@@ -63,6 +68,12 @@ func published(eco lockkeeper.Ecosystem, now registry.Publication, before []regi
 	same := func(a, b lockkeeper.Principal) bool { return a.Is(b) || !a.Known() && !b.Known() }
 	for p.Same < len(before) && same(before[p.Same].Publisher, now.Publisher) {
 		p.Same++
+	}
+	p.At, p.Since = now.Published, now.Published
+	for _, b := range before[:p.Same] {
+		if !b.Published.IsZero() && b.Published.Before(p.Since) {
+			p.Since = b.Published
+		}
 	}
 	for _, b := range before {
 		if same(b.Publisher, now.Publisher) {

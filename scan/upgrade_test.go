@@ -184,7 +184,7 @@ func TestTheLockedReleaseIsComparedFromAfar(t *testing.T) {
 	if found := said(result, policy.PublisherDowngraded); len(found) != 1 || !strings.Contains(found[0], "without the provenance that 1.0 had") {
 		t.Errorf("found %q", found)
 	}
-	if p := result.Changes[0].Published; p.Compared != 6 || p.Same != 6 || p.Whole {
+	if p := result.Changes[0].Published; p.Compared != 6 || p.Same != 6 || p.Whole || p.At.Day() != 9 || p.Since.Day() != 3 {
 		t.Errorf("published %+v, want the nearest six compared", p)
 	}
 }
@@ -192,14 +192,15 @@ func TestTheLockedReleaseIsComparedFromAfar(t *testing.T) {
 // TestPublished: the facts about who published a release, as people are shown them.
 func TestPublished(t *testing.T) {
 	server, scanner := newScanner(t, []byte(hands+"[crates.\"steady@1.6.0\"]\npublished = 2020-07-01T00:00:00Z\n"))
+	in := func(month time.Month) time.Time { return time.Date(2020, month, 1, 0, 0, 0, 0, time.UTC) }
 	for _, test := range []struct {
 		version string
 		want    scan.Published
 	}{
-		{"1.0.0", scan.Published{By: user("1", "keeper"), Basis: scan.Stated, Whole: true}},
-		{"1.2.0", scan.Published{By: user("1", "keeper"), Basis: scan.Stated, Whole: true, Compared: 2, Earlier: 1, Before: user("2", "helper"), Others: 1}},
-		{"1.4.0", scan.Published{By: lockkeeper.Principal{Kind: lockkeeper.GitHubRepo, ID: "example/steady"}, Basis: scan.Stated, Whole: true, Compared: 4, Before: user("3", "stranger"), Others: 1}},
-		{"1.6.0", scan.Published{Unknown: "the registry does not tell", Whole: true, Compared: 6, Before: user("1", "keeper"), Others: 1}},
+		{"1.0.0", scan.Published{By: user("1", "keeper"), Basis: scan.Stated, Whole: true, At: in(1), Since: in(1)}},
+		{"1.2.0", scan.Published{By: user("1", "keeper"), Basis: scan.Stated, Whole: true, Compared: 2, Earlier: 1, Before: user("2", "helper"), Others: 1, At: in(3), Since: in(3)}},
+		{"1.4.0", scan.Published{By: lockkeeper.Principal{Kind: lockkeeper.GitHubRepo, ID: "example/steady"}, Basis: scan.Stated, Whole: true, Compared: 4, Before: user("3", "stranger"), Others: 1, At: in(5), Since: in(5)}},
+		{"1.6.0", scan.Published{Unknown: "the registry does not tell", Whole: true, Compared: 6, Before: user("1", "keeper"), Others: 1, At: in(7), Since: in(7)}},
 	} {
 		result, err := scanner.Run(t.Context(), scan.Input{Base: memoryTree{}, Head: lockOf(t, server, test.version)})
 		if err != nil {

@@ -3,10 +3,13 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"time"
 
+	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/gitrepo"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/report"
+	"github.com/lockkeeper/lockkeeper/report/html"
 	"github.com/lockkeeper/lockkeeper/scan"
 )
 
@@ -31,6 +34,9 @@ func openAll(p *process, dir, head string) (*change, error) {
 // audit shows what is locked. It asks for nothing: only what is blocked, such as a
 // package that is known to be malicious, makes it fail.
 func (c *scanCmd) audit(p *process) error {
+	if c.Format == "markdown" || c.Format == "sarif" { // said before anything is asked
+		return usageError{fmt.Errorf("--all is shown as text, html, json or csv")}
+	}
 	r, err := c.judgeAll(p, c.Repo, c.Head)
 	if err != nil {
 		return err
@@ -41,8 +47,8 @@ func (c *scanCmd) audit(p *process) error {
 		err = report.AuditCSV(&b, r)
 	case "json":
 		err = report.JSON(&b, r)
-	case "markdown", "html", "sarif":
-		return usageError{fmt.Errorf("--all is shown as text, json or csv")}
+	case "html":
+		err = html.Audit(&b, r)
 	default:
 		err = report.Audit(&b, r, c.textOptions(p))
 	}
@@ -73,5 +79,15 @@ func (f engineFlags) judgeAll(p *process, dir, head string) (*report.Report, err
 	if err != nil {
 		return nil, err
 	}
-	return all.judge(p, scanner)
+	r, err := all.judge(p, scanner)
+	if err != nil {
+		return nil, err
+	}
+	r.Listed = map[lockkeeper.Digest]int{}
+	for _, o := range r.Decision.Outcomes {
+		if entry, _ := all.rules.Allowlist.Admitting(o.Finding.AllowSubject(), time.Now()); entry != nil {
+			r.Listed[o.Digest] = entry.Line
+		}
+	}
+	return r, nil
 }

@@ -16,7 +16,7 @@ import (
 
 // outputFlags say how a result is shown.
 type outputFlags struct {
-	Format string   `help:"text, markdown, json, sarif or html (one file); with --all csv." enum:"text,markdown,json,sarif,html,csv" default:"text"`
+	Format string   `help:"text, markdown, json, sarif or html (one file); with --all text, html, json or csv." enum:"text,markdown,json,sarif,html,csv" default:"text"`
 	Show   []string `help:"Show more: build-code (the code that would run), all (every change)." enum:"build-code,all"`
 	Color  string   `help:"auto, always or never." enum:"auto,always,never" default:"auto"`
 }

@@ -27,7 +27,7 @@ Examples:
   lockkeeper scan --base main --head topic
   lockkeeper scan --show build-code        with the code itself
   lockkeeper scan old/Cargo.lock new/Cargo.lock
-  lockkeeper scan --all                    what is locked already; --format csv for a spreadsheet
+  lockkeeper scan --all                    what is locked already; also --format html or csv
   lockkeeper scan --format html > report.html
   lockkeeper scan --format json | jq .conclusion`
 }

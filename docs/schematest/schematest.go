@@ -82,7 +82,7 @@ func (d drift) compareStruct(schema map[string]any, of reflect.Type) {
 			continue
 		}
 		fields = append(fields, name)
-		if options != "omitempty" {
+		if options != "omitempty" && options != "omitzero" {
 			required = append(required, name)
 		}
 		property, ok := properties[name].(map[string]any)

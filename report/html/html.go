@@ -64,16 +64,21 @@ func Document(w io.Writer, r *report.Report) error {
 	if err := Body(&body, r, Options{}); err != nil {
 		return err
 	}
+	return write(w, r.Title(), body.String())
+}
+
+// write makes a document of what a template made.
+func write(w io.Writer, title, body string) error {
 	sum := sha256.Sum256([]byte(Style))
 	page := struct {
 		Title, Policy string
 		Style         template.CSS
 		Body          template.HTML
 	}{
-		Title:  r.Title(),
+		Title:  title,
 		Policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'",
-		Style:  template.CSS(Style),          // ours
-		Body:   template.HTML(body.String()), // escaped by the template
+		Style:  template.CSS(Style), // ours
+		Body:   template.HTML(body), // escaped by the template
 	}
 	if err := templates.ExecuteTemplate(w, "document.tmpl", page); err != nil {
 		return fmt.Errorf("render the report: %w", err)

@@ -125,13 +125,20 @@ func TestPromise7DocumentsAreInert(t *testing.T) {
 		if got := tags(t, out); got != want {
 			t.Errorf("%q changes the elements (-want +got):\n%s", s, cmp.Diff(want, got))
 		}
-		for _, r := range out {
-			if r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
-				t.Errorf("%q leaves %q in the document", s, r)
-				break
-			}
+		if hidden := hiddenIn(out); hidden != "" {
+			t.Errorf("%q leaves %q in the document", s, hidden)
 		}
 	}
+}
+
+// hiddenIn is the first character of a document that nobody sees, empty for none.
+func hiddenIn(document string) string {
+	for _, r := range document {
+		if r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
+			return string(r)
+		}
+	}
+	return ""
 }
 
 // fill puts s wherever foreign text can be.
