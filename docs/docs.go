@@ -56,8 +56,8 @@ func Names() []string {
 	return names
 }
 
-// Schema is the JSON Schema of that name: "policy", "allow" or "result"; nil where
-// there is none.
+// Schema is the JSON Schema of that name: "policy", "allow", "result" or
+// "policy-test"; nil where there is none.
 func Schema(name string) []byte {
 	data, err := files.ReadFile("schema/" + name + ".schema.json")
 	if err != nil {

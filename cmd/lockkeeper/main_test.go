@@ -6,12 +6,15 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/lockkeeper/lockkeeper/docs/schematest"
 	"github.com/lockkeeper/lockkeeper/github/githubtest"
 	"github.com/lockkeeper/lockkeeper/registry/registrytest"
 	"github.com/lockkeeper/lockkeeper/store/storetest/pgtest"
@@ -43,6 +46,12 @@ func scripts(t *testing.T, dir string) testscript.Params {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve-registry": serveRegistry,
+			// matches SCHEMA FILE: the file is what docs/schema says.
+			"matches": func(ts *testscript.TestScript, _ bool, args []string) {
+				doc, err := jsonschema.UnmarshalJSON(strings.NewReader(ts.ReadFile(args[1])))
+				ts.Check(err)
+				ts.Check(schematest.Compile(t, args[0]).Validate(doc))
+			},
 			// new-postgres VARIABLE sets it to the address of an empty database.
 			"new-postgres": func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], pgtest.New(t)) },
 		},
@@ -118,4 +127,9 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 			t.Errorf("%v --help has %d lines, more than two screens", args, lines)
 		}
 	}
+}
+
+// The published schema says what policy test writes, field by field.
+func TestTheSchemaOfPolicyTestIsWhatIsWritten(t *testing.T) {
+	schematest.Drift(t, "policy-test", reflect.TypeFor[trialOutcome](), "json")
 }

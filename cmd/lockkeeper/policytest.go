@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -22,6 +23,7 @@ import (
 type policyTestCmd struct {
 	Since  string `help:"How far back: 90d, 12w, 1y, or a date." default:"90d" placeholder:"TIME"`
 	Policy string `help:"The policy to try. Default: that of the work tree, else the default one." placeholder:"FILE" type:"path"`
+	Format string `help:"text or json." enum:"text,json" default:"text"`
 	Head   string `help:"Branch or revision whose history is taken." default:"HEAD" placeholder:"REV"`
 	Repo   string `short:"C" help:"Repository, or a directory in it." default:"." placeholder:"DIR" type:"path"`
 	engineFlags
@@ -35,7 +37,8 @@ registries have yanked since is not counted: they do not say when.
 Examples:
   lockkeeper policy test
   lockkeeper policy test --since 1y
-  lockkeeper policy test --policy strict.toml --since 2026-01-01`
+  lockkeeper policy test --policy strict.toml --since 2026-01-01
+  lockkeeper policy test --format json | jq .asked`
 }
 
 func (c *policyTestCmd) Run(p *process) error {
@@ -59,25 +62,66 @@ func (c *policyTestCmd) Run(p *process) error {
 	if err != nil {
 		return err
 	}
-	t := &trial{shallow: repo.Shallow(p.ctx), owner: replay.Owner{Policy: rules, List: list}, since: since, first: first, byRule: map[policy.Rule]int{}}
+	t := &trial{owner: replay.Owner{Policy: rules, List: list}, outcome: trialOutcome{
+		Schema: trialSchema, Since: since.UTC().Truncate(time.Second), Head: c.Head, Asked: []trialQuestion{}, ByRule: map[policy.Rule]int{},
+	}}
+	if first.After(since) {
+		t.outcome.Begins, t.outcome.Shallow = first.UTC(), repo.Shallow(p.ctx)
+	}
 	if len(changes) > 0 {
 		if err := t.run(p, c.engineFlags, changes); err != nil {
 			return err
 		}
 	}
-	return t.write(p)
+	if t.outcome.Entries, err = t.owner.Entries(); err != nil {
+		return err
+	}
+	if c.Format == "json" {
+		encoder := json.NewEncoder(p.stdout)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(t.outcome)
+	}
+	return t.outcome.write(p)
 }
 
-// trial is what a policy would have asked.
+// trial goes through the past.
 type trial struct {
-	owner        replay.Owner
-	since, first time.Time
-	shallow      bool
-	changes      int
-	stopped      int // changes that would have waited
-	questions    []string
-	byRule       map[policy.Rule]int
-	unverified   int // of these, what could not be looked at today
+	owner   replay.Owner
+	outcome trialOutcome
+}
+
+// trialSchema is the version of the JSON form, which docs/schema/policy-test.schema.json
+// describes. Fields are only ever added within one version.
+const trialSchema = 1
+
+// trialOutcome is what a policy would have asked.
+type trialOutcome struct {
+	Schema     int                 `json:"schema"`
+	Since      time.Time           `json:"since"`
+	Begins     time.Time           `json:"history_begins,omitzero"` // where it does not reach as far as Since
+	Shallow    bool                `json:"shallow,omitempty"`       // because the clone is
+	Head       string              `json:"head"`
+	Changes    int                 `json:"changes"`
+	Stopped    int                 `json:"stopped"` // changes that would have waited
+	Asked      []trialQuestion     `json:"asked"`
+	ByRule     map[policy.Rule]int `json:"by_rule"`
+	Entries    int                 `json:"entries"`    // of the allowlist, at the end
+	Unverified int                 `json:"unverified"` // of Asked, what could not be looked at today
+}
+
+// trialQuestion is one thing that somebody would have had to sign off, or that nobody
+// could have.
+type trialQuestion struct {
+	When     time.Time    `json:"when"`
+	Commit   string       `json:"commit"`
+	Level    policy.Level `json:"level"` // sign-off or block
+	Rule     policy.Rule  `json:"rule"`
+	Package  string       `json:"package,omitempty"`
+	Name     string       `json:"name,omitempty"`
+	From     string       `json:"from,omitempty"`
+	To       string       `json:"to,omitempty"`
+	Lockfile string       `json:"lockfile"`
+	Message  string       `json:"message"`
 }
 
 func (t *trial) run(p *process, flags engineFlags, changes []replay.Change) error {
@@ -107,87 +151,105 @@ func (t *trial) run(p *process, flags engineFlags, changes []replay.Change) erro
 
 // judge counts one change, and accepts what it asks.
 func (t *trial) judge(change replay.Change, result *scan.Result) error {
-	t.changes++
+	t.outcome.Changes++
 	open, decision, err := t.owner.Judge(result, change.When)
 	if err != nil {
 		return err
 	}
 	for _, o := range decision.Outcomes {
 		if o.State == policy.Blocked {
-			t.ask(change, o, "blocked")
+			t.ask(change, o, policy.BlockLevel)
 		}
 	}
 	for _, o := range open {
-		t.ask(change, o, "sign-off")
+		t.ask(change, o, policy.SignOffLevel)
 		if _, err := t.owner.Accept(o); err != nil {
 			return err
 		}
 	}
 	if len(open) > 0 || decision.Count(policy.Blocked) > 0 {
-		t.stopped++
+		t.outcome.Stopped++
 	}
 	return nil
 }
 
-func (t *trial) ask(change replay.Change, o policy.Outcome, word string) {
+func (t *trial) ask(change replay.Change, o policy.Outcome, level policy.Level) {
 	f := o.Finding
-	what := strings.TrimSpace(f.Package.Name + " " + f.Package.Version)
-	if f.Package.Name == "" {
-		what = f.Lockfile
-	} else if f.From != "" && f.From != f.Package.Version {
-		what = f.Package.Name + " " + f.From + " -> " + f.Package.Version
+	q := trialQuestion{When: change.When.UTC(), Commit: change.Name, Level: level, Rule: f.Rule, Lockfile: f.Lockfile, Message: f.Message}
+	if f.Package.Name != "" {
+		q.Package, q.Name, q.From, q.To = f.Package.String(), f.Package.Name, f.From, f.Package.Version
 	}
-	t.byRule[f.Rule]++
+	t.outcome.ByRule[f.Rule]++
 	if f.Rule == policy.Unverified {
-		t.unverified++
+		t.outcome.Unverified++
 	}
-	t.questions = append(t.questions, fmt.Sprintf("%s  %.7s  %-8s  %s   %s", change.When.Format(time.DateOnly), change.Name, word, printable(what), f.Rule))
+	t.outcome.Asked = append(t.outcome.Asked, q)
 }
 
-func (t *trial) write(p *process) error {
-	days := int(time.Since(t.since).Hours() / 24)
+// what names the subject of a question for people.
+func (q trialQuestion) what() string {
+	switch {
+	case q.Name == "":
+		return q.Lockfile
+	case q.From != "" && q.From != q.To:
+		return q.Name + " " + q.From + " -> " + q.To
+	}
+	return q.Name + " " + q.To
+}
+
+func (t trialOutcome) write(p *process) error {
+	days := int(time.Since(t.Since).Hours() / 24)
 	var b strings.Builder
 	switch {
-	case t.changes == 0:
+	case t.Changes == 0:
 		fmt.Fprintf(&b, "No lockfile changed in the last %d days.", days)
-	case len(t.questions) == 0:
-		fmt.Fprintf(&b, "In the last %d days %s; this policy would have asked nothing.", days, changed(t.changes))
+	case len(t.Asked) == 0:
+		fmt.Fprintf(&b, "In the last %d days %s; this policy would have asked nothing.", days, changed(t.Changes))
 	default:
-		fmt.Fprintf(&b, "In the last %d days %s; this policy would have asked %s, in %s:", days, changed(t.changes), times(len(t.questions)), counted(t.stopped, "change", "changes"))
+		fmt.Fprintf(&b, "In the last %d days %s; this policy would have asked %s, in %s:", days, changed(t.Changes), times(len(t.Asked)), counted(t.Stopped, "change", "changes"))
 	}
 	b.WriteString("\n")
-	if t.first.After(t.since) {
-		fmt.Fprintf(&b, "The history here begins on %s.", t.first.Format(time.DateOnly))
-		if t.shallow {
+	if !t.Begins.IsZero() {
+		fmt.Fprintf(&b, "The history here begins on %s.", t.Begins.Format(time.DateOnly))
+		if t.Shallow {
 			b.WriteString(" This clone is shallow; git fetch --unshallow brings the rest.")
 		}
 		b.WriteString("\n")
 	}
-	if len(t.questions) > 0 {
-		b.WriteString("\n")
-		for _, q := range t.questions {
-			b.WriteString("  " + q + "\n")
-		}
-		b.WriteString("\nBy rule: ")
-		rules := slices.Sorted(maps.Keys(t.byRule))
-		slices.SortStableFunc(rules, func(a, b policy.Rule) int { return t.byRule[b] - t.byRule[a] })
-		for i, rule := range rules {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			fmt.Fprintf(&b, "%s %d", rule, t.byRule[rule])
-		}
-		entries, err := t.owner.Entries()
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(&b, ".\nAccepting what Lockkeeper proposes, the allowlist would have %s now.\n", counted(entries, "entry", "entries"))
-		if t.unverified > 0 {
-			fmt.Fprintf(&b, "%s of these could not be looked at today; on their day they may have been.\n", counted(t.unverified, "", ""))
-		}
+	if len(t.Asked) > 0 {
+		t.list(&b)
 	}
 	_, err := p.stdout.Write([]byte(b.String()))
 	return err
+}
+
+// list is every question, and what they come to.
+func (t trialOutcome) list(b *strings.Builder) {
+	b.WriteString("\n")
+	widest := 0
+	for _, q := range t.Asked {
+		widest = max(widest, min(len([]rune(printable(q.what()))), 40))
+	}
+	for _, q := range t.Asked {
+		word := "sign-off"
+		if q.Level == policy.BlockLevel {
+			word = "blocked"
+		}
+		fmt.Fprintf(b, "  %s  %.7s  %-8s  %-*s   %s\n", q.When.Format(time.DateOnly), q.Commit, word, widest, printable(q.what()), q.Rule)
+	}
+	b.WriteString("\nBy rule: ")
+	rules := slices.Sorted(maps.Keys(t.ByRule))
+	slices.SortStableFunc(rules, func(a, b policy.Rule) int { return t.ByRule[b] - t.ByRule[a] })
+	for i, rule := range rules {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(b, "%s %d", rule, t.ByRule[rule])
+	}
+	fmt.Fprintf(b, ".\nAccepting what Lockkeeper proposes, the allowlist would have %s now.\n", counted(t.Entries, "entry", "entries"))
+	if t.Unverified > 0 {
+		fmt.Fprintf(b, "%d of these could not be looked at today; on their day they may have been.\n", t.Unverified)
+	}
 }
 
 func changed(n int) string {
@@ -204,7 +266,7 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// counted is "1 entry", "2 entries"; without words the number alone.
+// counted is "1 entry", "2 entries".
 func counted(n int, one, many string) string {
 	if n == 1 {
 		return strings.TrimSpace("1 " + one)
