@@ -2,12 +2,18 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 // candidates asks as the shells' scripts do.
@@ -56,56 +62,104 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
-// The scripts themselves, in the shells that are here. bash is everywhere where the
-// tests run.
+// shells ask each shell itself what it makes of a line when the tab key is pressed, with
+// its script as "lockkeeper completion SHELL" prints it. Each prints the line or the word
+// after that.
+var shells = map[string]string{
+	// COMP_WORDS as readline gives them: broken at "=".
+	"bash": `source script
+	declare -F "$(complete -p lockkeeper | sed 's/.*-F \([^ ]*\).*/\1/')" >/dev/null || exit 1
+	while IFS= read -r line; do
+		read -ra COMP_WORDS <<<"${line//=/ = }"
+		[[ $line == *" " ]] && COMP_WORDS+=("")
+		COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) COMP_LINE=$line COMP_POINT=${#line}
+		_lockkeeper
+		printf '%s\n' "${COMPREPLY[*]}"
+	done <lines`,
+	"fish": `source script
+	while read --local line
+		complete -C $line | string split -f1 \t | string join ' '
+	end <lines
+	true`, // the status of the last read is that there was none
+	// In a terminal of its own, as somebody types it.
+	"zsh": `zmodload zsh/zpty
+	zpty z 'zsh -f -i'
+	zpty -w z "PS1= PROMPT_EOL_MARK=; unsetopt zle_bracketed_paste; autoload -Uz compinit; compinit -u -D; source ./script"
+	zpty -w z 'tell() { print -r -- "$BUFFER" >>told; BUFFER=; print -r -- "to""ld" }; zle -N tell; bindkey "^X" tell; print re''ady'
+	zpty -r -m z out '*ready*' || exit 1
+	while IFS= read -r line; do
+		zpty -w -n z "$line"$'\t\x18'
+		zpty -r -m z out '*told*' || exit 1
+	done <lines
+	zpty -d z
+	while IFS= read -r line; do print -r -- "${${line% }##* }"; done <told`,
+}
+
+// TestCompletionScripts presses the tab key. bash is everywhere where the tests run;
+// scripts/shells installs the others.
 func TestCompletionScripts(t *testing.T) {
-	script := func(shell string) string {
-		var out, errs strings.Builder
-		if code := run(context.Background(), []string{"completion", shell}, nil, strings.NewReader(""), &out, &errs); code != exitOK {
-			t.Fatalf("%s: %s", shell, &errs)
-		}
-		return out.String()
-	}
-	dir := t.TempDir()
-	// A stand-in for the program that answers as it would.
-	fake := "#!/bin/sh\ncase \"$*\" in\n'complete -- scan --format=j') printf '%s\\n' --format=json;;\n'complete -- ex') printf 'explain\\tSay what\\n';;\n'complete -- scan ') echo :file;;\nesac\n"
-	if err := os.WriteFile(dir+"/lockkeeper", []byte(fake), 0o755); err != nil {
+	self, err := os.Executable()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(dir+"/Cargo.lock", nil, 0o644); err != nil {
-		t.Fatal(err)
+	asked := [][3]string{ // a line, what is completed, and as bash says it, where that differs
+		{"lockkeeper expl", "explain"},
+		{"lockkeeper policy te", "test"},
+		{"lockkeeper allow pr", "prune"},
+		{"lockkeeper scan --form", "--format"},
+		{"lockkeeper scan --format j", "json"},
+		{"lockkeeper scan --format=j", "--format=json", "json"},
+		{"lockkeeper policy test --format js", "json"},
+		{"lockkeeper explain checksum-c", "checksum-changed"},
+		{"lockkeeper completion f", "fish"},
+		{"lockkeeper scan Car", "Cargo.lock"},
+		{"lockkeeper scan Cargo.lock ot", "other.lock"},
+		{"lockkeeper policy test --policy ot", "other.lock"},
 	}
-	ask := map[string]string{
-		"bash": script("bash") + `
-			one() { COMP_WORDS=(lockkeeper "$@"); COMP_CWORD=$#; _lockkeeper; printf '%s\n' "${COMPREPLY[@]}"; }
-			one ex; one scan --format = j; one scan ""`,
-		"fish": script("fish") + "\ncomplete -C 'lockkeeper ex' | string split -f1 \\t\ncomplete -C 'lockkeeper scan --format=j'\ncomplete -C 'lockkeeper scan '",
-		"zsh":  "autoload -Uz compinit; compinit -u -D\n" + script("zsh") + "\nwhence -w _lockkeeper; print -r -- $_comps[lockkeeper]",
-	}
-	want := map[string]string{"bash": "explain json Cargo.lock", "fish": "explain --format=json Cargo.lock", "zsh": "_lockkeeper: function _lockkeeper"}
-	for shell, text := range ask {
+	for shell, program := range shells {
 		t.Run(shell, func(t *testing.T) {
 			path, err := exec.LookPath(shell)
-			if err != nil && shell != "bash" {
-				t.Skipf("%s is not here", shell)
-			}
-			cmd := exec.Command(path, "-c", text)
-			cmd.Dir = dir
-			cmd.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "HOME=" + dir, "TERM=dumb"}
-			var errs bytes.Buffer
-			cmd.Stderr = &errs
-			out, err := cmd.Output()
 			if err != nil {
-				t.Fatalf("%v: %s", err, &errs)
+				if shell == "bash" || os.Getenv("LOCKKEEPER_SHELL_TESTS") != "" {
+					t.Fatalf("%s is not here: scripts/shells installs it", shell)
+				}
+				t.Skipf("%s is not here: scripts/shells installs it", shell)
 			}
-			var got []string
-			for _, word := range strings.Fields(string(out)) {
-				if word != "lockkeeper" { // the other file of the directory
-					got = append(got, word)
+			dir := t.TempDir()
+			if err := os.Symlink(self, filepath.Join(dir, "lockkeeper")); err != nil { // TestMain runs main by that name
+				t.Fatal(err)
+			}
+			var script, errs strings.Builder
+			if code := run(context.Background(), []string{"completion", shell}, nil, strings.NewReader(""), &script, &errs); code != exitOK {
+				t.Fatal(&errs)
+			}
+			var lines, want strings.Builder
+			for _, ask := range asked {
+				answer := ask[1]
+				if shell == "bash" {
+					answer = cmp.Or(ask[2], ask[1])
+				}
+				fmt.Fprintln(&lines, ask[0])
+				fmt.Fprintln(&want, answer)
+			}
+			for name, text := range map[string]string{"script": script.String(), "lines": lines.String(), "Cargo.lock": "", "other.lock": "", "told": ""} {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+					t.Fatal(err)
 				}
 			}
-			if strings.Join(got, " ") != want[shell] || errs.Len() > 0 {
-				t.Errorf("%s completes %q, want %q\n%s", shell, got, want[shell], &errs)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, path, "-c", program)
+			cmd.Dir = dir
+			cmd.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "HOME=" + dir, "TERM=dumb"}
+			var said bytes.Buffer
+			cmd.Stderr = &said
+			out, err := cmd.Output()
+			if err != nil {
+				t.Fatalf("%v: %s%s", err, out, &said)
+			}
+			if diff := gocmp.Diff(want.String(), string(out)); diff != "" || said.Len() > 0 {
+				t.Errorf("%s completes (-want +got):\n%s%s", shell, diff, &said)
 			}
 		})
 	}
