@@ -96,6 +96,9 @@ func TestSARIF(t *testing.T) {
 		if b.Len() > 10<<20 {
 			t.Errorf("%s: %d bytes", name, b.Len())
 		}
+		if len(log.Runs) != 1 { // GitHub takes 20, each with 25,000 results
+			t.Errorf("%s: %d runs", name, len(log.Runs))
+		}
 		withinGitHub(t, name, log.Runs[0])
 	}
 }
@@ -117,6 +120,9 @@ func withinGitHub(t *testing.T, name string, run sarifRun) {
 	}
 	seen := map[string]bool{}
 	for _, result := range run.Results {
+		if len(result.Locations) != 1 { // GitHub takes 1,000 and shows 100
+			t.Fatalf("%s: %d locations", name, len(result.Locations))
+		}
 		place := result.Locations[0].Physical
 		if strings.HasPrefix(place.Artifact.URI, "/") || strings.ContainsAny(place.Artifact.URI, " \\") || place.Region.StartLine < 1 || result.Message.Text == "" {
 			t.Errorf("%s: a result is at %+v: %q", name, place, result.Message.Text)
@@ -162,6 +168,30 @@ func TestPromise7SARIFIsInert(t *testing.T) {
 }
 
 // Alerts of what is settled are closed: nothing is said of them any more.
+// What is cut of a huge result are notes, never what holds the change.
+func TestSARIFKeepsTheWorst(t *testing.T) {
+	r := crowd(maxResults - 1)
+	for i := range 30_000 {
+		f := policy.Finding{Rule: policy.ReleaseTooNew, Package: crate("crate", strings.Repeat("2", i%9+1)), Lockfile: "Cargo.lock", Line: i}
+		r.Decision.Outcomes = append(r.Decision.Outcomes, policy.Outcome{Finding: f, Digest: f.Digest(), State: policy.Warned})
+	}
+	var b bytes.Buffer
+	if err := SARIF(&b, r, "1.2.3"); err != nil {
+		t.Fatal(err)
+	}
+	var log sarifLog
+	if err := json.Unmarshal(b.Bytes(), &log); err != nil {
+		t.Fatal(err)
+	}
+	count := map[string]int{}
+	for _, result := range log.Runs[0].Results {
+		count[result.Level]++
+	}
+	if count["error"] != maxResults-1 || count["note"] != 1 {
+		t.Errorf("%v of %d results", count, maxResults)
+	}
+}
+
 func TestSARIFLeavesOutWhatIsSettled(t *testing.T) {
 	var b bytes.Buffer
 	if err := SARIF(&b, example(), ""); err != nil {
