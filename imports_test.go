@@ -50,7 +50,7 @@ var layers = [][]string{
 	{"report", "store", "gitrepo", "github", "replay"},
 	{"queue", "metrics", "tracing"},
 	{"server"},
-	{"cmd", "bench"},
+	{"cmd", "bench", "scripts"},
 }
 
 func layerOf(path string) int {
