@@ -214,7 +214,7 @@ func choice[W ~string](r *reader, word *string, keys []any, known ...W) W {
 			return w
 		}
 	}
-	r.fail(keys, "%s.%s: %q is not known%s; use one of %q", keys[0], keys[1], *word, meant(*word, words), words)
+	r.fail(keys, "%s.%s: %q is not known%s; use %s", keys[0], keys[1], *word, meant(*word, words), strict.Either(words))
 	return ""
 }
 

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"io"
+	"math"
 	"strings"
 	"unicode/utf8"
 )
@@ -65,6 +67,23 @@ func layout(rows [][]string, width int) []string {
 		}
 	}
 	return lines
+}
+
+// Table writes rows of cells, the first of them the heading, in columns that together
+// have at most the width of o; with Width 0 a row is a line, however long. Text is
+// made visible.
+func Table(w io.Writer, rows [][]string, o TextOptions) error {
+	if o.Width <= 0 {
+		o.Width = math.MaxInt32
+	}
+	t := &textWriter{w: w, o: o}
+	for i, line := range layout(rows, o.Width) {
+		if i == 0 {
+			line = t.style(Faint, line)
+		}
+		t.printf("%s\n", line)
+	}
+	return t.err
 }
 
 // gap between two columns.

@@ -5,8 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/allowlist"
@@ -72,7 +72,11 @@ func (c *allowAddCmd) Run(p *process) error {
 	for _, e := range entries {
 		fmt.Fprint(p.stdout, allowlist.Format(e))
 	}
-	fmt.Fprintf(p.stderr, "%d entries added to %s. They count once a reviewer approved the file, or it is on the base branch.\n", len(entries), allowlist.Path)
+	they := "They count"
+	if len(entries) == 1 {
+		they = "It counts"
+	}
+	fmt.Fprintf(p.stderr, "%s added to %s. %s once a reviewer approved the file, or it is on the base branch.\n", counted(len(entries), "entry", "entries"), allowlist.Path, they)
 	return nil
 }
 
@@ -140,12 +144,11 @@ func (c *allowListCmd) Run(p *process) error {
 	for _, problem := range problems {
 		remarks[problem.Entry.Line] = append(remarks[problem.Entry.Line], string(problem.Kind))
 	}
-	w := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "LINE\tPACKAGE\tVERSIONS\tADMITS\tSIGNED OFF\tREMARK")
+	rows := [][]string{{"LINE", "PACKAGE", "VERSIONS", "ADMITS", "SIGNED OFF", "REMARK"}}
 	for _, e := range list.Entries {
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", e.Line, e.Package, orAll(e.Versions), e.Admitted(), report.Plain(signedOff(e)), strings.Join(remarks[e.Line], ", "))
+		rows = append(rows, []string{strconv.Itoa(e.Line), e.Package, orAll(e.Versions), e.Admitted(), signedOff(e), strings.Join(remarks[e.Line], ", ")})
 	}
-	if err := w.Flush(); err != nil {
+	if err := report.Table(p.stdout, rows, (outputFlags{Color: "auto"}).textOptions(p)); err != nil {
 		return err
 	}
 	for _, problem := range problems {

@@ -134,7 +134,7 @@ func caret(err error) string {
 func newParser(c *cli, more ...kong.Option) (*kong.Kong, error) {
 	return kong.New(c, append([]kong.Option{
 		kong.Name("lockkeeper"),
-		kong.Description("Holds lockfile changes that bring in build-time code or new publishers until a reviewer signs off.\n\nExit codes: 0 nothing to do, 1 could not finish, 2 wrong usage, 3 sign-off needed, 4 blocked."),
+		kong.Description("Holds lockfile changes that bring in build-time code or new publishers until a reviewer signs off. Example: lockkeeper scan --all\n\nExit codes: 0 nothing to do, 1 could not finish, 2 wrong usage, 3 sign-off needed, 4 blocked."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 	}, more...)...)
 }

@@ -117,7 +117,7 @@ func TestDemo(t *testing.T) {
 
 // TestEveryCommandHasHelpWithAnExample reads what a new user reads first.
 func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
-	for _, args := range [][]string{{"scan"}, {"init"}, {"explain"}, {"doctor"}, {"completion"}, {"man"}, {"diff"}, {"allow", "add"}, {"allow", "list"}, {"allow", "prune"}, {"allow", "explain"}, {"audit", "export"}, {"policy", "check"}, {"policy", "explain"}, {"policy", "test"}, {"serve"}, {"store", "backup"}, {"store", "copy"}, {"demo"}, {"version"}} {
+	for _, args := range [][]string{{}, {"scan"}, {"init"}, {"explain"}, {"doctor"}, {"completion"}, {"man"}, {"diff"}, {"allow", "add"}, {"allow", "list"}, {"allow", "prune"}, {"allow", "explain"}, {"audit", "export"}, {"policy", "check"}, {"policy", "explain"}, {"policy", "test"}, {"serve"}, {"store", "backup"}, {"store", "copy"}, {"demo"}, {"version"}} {
 		var out, errs strings.Builder
 		code := run(context.Background(), append(args, "--help"), nil, strings.NewReader(""), &out, &errs)
 		if code != exitOK || !strings.Contains(out.String(), "Example") || !strings.Contains(out.String(), "lockkeeper "+strings.Join(args, " ")) {

@@ -1,6 +1,9 @@
 package strict
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Closest returns the candidate that a person who wrote word most likely meant,
 // or "" where none is close: about a third of its letters differ at most, counting two
@@ -45,4 +48,20 @@ func distance(a, b string) int {
 		before, last, row = last, row, before
 	}
 	return last[len(b)]
+}
+
+// Either lists words to choose from: `"a", "b" or "c"`.
+func Either(words []string) string {
+	var b strings.Builder
+	for i, word := range words {
+		switch {
+		case i == 0:
+		case i == len(words)-1:
+			b.WriteString(" or ")
+		default:
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%q", word)
+	}
+	return b.String()
 }

@@ -114,10 +114,21 @@ func fromLibrary(path string, data []byte, err error) *Error {
 		Line:    1 + bytes.Count(before, []byte("\n")),
 		Column:  len(before) - bytes.LastIndexByte(before, '\n'),
 		Key:     parse.LastKey,
-		Message: parse.Message,
+		Message: parse.Message + nextStep(parse.Message),
 		Err:     err,
 	}
 	return e.locate(data)
+}
+
+// nextStep says what to do about the mistakes that people make most.
+func nextStep(message string) string {
+	switch {
+	case strings.HasPrefix(message, "expected value but found"):
+		return "; text stands in quotes"
+	case message == "strings cannot contain newlines":
+		return "; close it with a quote"
+	}
+	return ""
 }
 
 // Place returns where keys leads: table names as strings, indexes of arrays as

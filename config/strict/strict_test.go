@@ -100,6 +100,8 @@ func TestMistakes(t *testing.T) {
 		{`"a\u001b.b" = 1`, `p.toml:1:1: unknown key "a\x1b.b"; known here: override, rules, scan`},
 		{"[scan\nmode = 1", `p.toml:1:6: expected '.' or ']' to end table name, but got '\n' instead`},
 		{"[scan]\nmode = 'a'\nmode = 'b'", `p.toml:3:1: Key 'scan.mode' has already been defined.`},
+		{"[scan]\nmode = some", `p.toml:2:8: expected value but found "some" instead; text stands in quotes`},
+		{"[scan]\nmode = \"some\n", `p.toml:2:13: strings cannot contain newlines; close it with a quote`},
 		{"[scan]\ncount = 99999999999999999999", `p.toml:2:9: 99999999999999999999 is out of range for int64`},
 		{strings.Repeat("a.", 16) + "a = 1", `p.toml:1:35: a key of more than 16 parts or 256 bytes`},
 		{"a = " + strings.Repeat("[", 64), `p.toml:1:38: more than 32 arrays and tables inside each other`},
