@@ -30,6 +30,8 @@ type Delivery struct {
 	GUID  string // X-GitHub-Delivery, the same for all attempts
 	Event string
 	At    time.Time // of the latest attempt
+	// Status is what GitHub says of that attempt: "failed to connect to host".
+	Status string
 	// Attempts so far, as far as they were looked at.
 	Attempts int
 }
@@ -115,7 +117,7 @@ func (a *App) FailedDeliveries(ctx context.Context, since time.Time) ([]Delivery
 				if code >= 200 && code < 300 {
 					delivered[guid] = true
 				} else if seen[guid] == 0 {
-					failed = append(failed, Delivery{ID: d.GetID(), GUID: guid, Event: d.GetEvent(), At: d.GetDeliveredAt().Time})
+					failed = append(failed, Delivery{ID: d.GetID(), GUID: guid, Event: d.GetEvent(), At: d.GetDeliveredAt().Time, Status: oneLine(d.GetStatus(), 100)})
 				}
 				seen[guid]++
 			}

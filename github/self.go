@@ -3,30 +3,16 @@ package github
 import (
 	"context"
 	"encoding/json"
-	"maps"
 	"slices"
 	"time"
 
 	"github.com/google/go-github/v82/github"
 )
 
-// Needed are the permissions that the App must have, as GitHub names them. Policies
-// that name teams need "members" too.
-func Needed() map[string]string {
-	return map[string]string{"checks": "write", "contents": "read", "issues": "write", "pull_requests": "write", "metadata": "read"}
-}
-
-// mergeQueueEvent is sent where there are merge queues, which Enterprise Server lacks.
-const mergeQueueEvent = "merge_group"
-
-// NeededEvents are the events that the App must subscribe to.
-func NeededEvents() []string {
-	return []string{"pull_request", "pull_request_review", "issue_comment", mergeQueueEvent, "push", "check_run", "check_suite"}
-}
-
 // Self is the App as GitHub has it.
 type Self struct {
 	Slug        string
+	Page        string            // where it is installed
 	Permissions map[string]string // "checks": "write"
 	Events      []string
 	Now         time.Time // GitHub's clock; zero where it did not say
@@ -41,7 +27,7 @@ func (a *App) Self(ctx context.Context) (Self, error) {
 		if err != nil {
 			return Self{}, err
 		}
-		s := Self{Slug: app.GetSlug(), Events: app.Events, Permissions: map[string]string{}, Enterprise: resp.Header.Get("X-GitHub-Enterprise-Version")}
+		s := Self{Slug: app.GetSlug(), Page: pageOf(a.web, app.GetHTMLURL(), app.GetSlug()), Events: app.Events, Permissions: map[string]string{}, Enterprise: resp.Header.Get("X-GitHub-Enterprise-Version")}
 		if at, err := time.Parse(time.RFC1123, resp.Header.Get("Date")); err == nil {
 			s.Now = at
 		}
@@ -53,23 +39,36 @@ func (a *App) Self(ctx context.Context) (Self, error) {
 	})
 }
 
-// Lacks says which permissions and events the App does not have, sorted, as on the
-// App's settings page: "checks: write", "the event push".
-func (s Self) Lacks() []string {
-	rank := map[string]int{"read": 1, "write": 2, "admin": 3}
-	var lacking []string
-	needed := Needed()
-	for _, name := range slices.Sorted(maps.Keys(needed)) {
-		if rank[s.Permissions[name]] < rank[needed[name]] {
-			lacking = append(lacking, name+": "+needed[name])
-		}
-	}
-	for _, event := range NeededEvents() {
-		if event == mergeQueueEvent && s.Enterprise != "" {
+// Lacks says which of the permissions and events that it always takes the App does not
+// have, sorted, as on the App's settings page: "checks: write", "the event push".
+func (s Self) Lacks() []string { return s.lacks(Base()) }
+
+// Off are the features for which the App lacks something, each with what it lacks.
+func (s Self) Off() map[string][]string {
+	off := map[string][]string{}
+	for _, f := range Features() {
+		if f.NotEnterprise && s.Enterprise != "" {
 			continue
 		}
-		if !slices.Contains(s.Events, event) {
-			lacking = append(lacking, "the event "+event)
+		if lacking := s.lacks(f.Permissions, f.Events); len(lacking) > 0 {
+			off[f.Key] = lacking
+		}
+	}
+	return off
+}
+
+func (s Self) lacks(permissions, events []Grant) []string {
+	rank := map[string]int{"read": 1, "write": 2, "admin": 3}
+	var lacking []string
+	for _, g := range permissions {
+		if rank[s.Permissions[g.Name]] < rank[g.Level] {
+			lacking = append(lacking, g.Name+": "+g.Level)
+		}
+	}
+	slices.Sort(lacking)
+	for _, g := range events {
+		if !slices.Contains(s.Events, g.Name) {
+			lacking = append(lacking, "the event "+g.Name)
 		}
 	}
 	return lacking

@@ -5,7 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lockkeeper/lockkeeper/github"
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/lockkeeper/lockkeeper/github/githubtest"
 )
 
@@ -21,9 +22,20 @@ func TestSelf(t *testing.T) {
 	if time.Since(self.Now).Abs() > time.Hour {
 		t.Errorf("GitHub's clock says %v", self.Now)
 	}
-	self.Permissions = map[string]string{"checks": "read", "contents": "write", "issues": "write", "metadata": "read"}
-	self.Events = slices.DeleteFunc(github.NeededEvents(), func(e string) bool { return e == "push" })
+	if off := self.Off(); len(off) > 0 {
+		t.Errorf("features that are off: %v", off)
+	}
+	self.Permissions = map[string]string{"checks": "read", "contents": "read", "issues": "read", "metadata": "read", "merge_queues": "read"}
+	self.Events = []string{"check_run", "check_suite", "issue_comment", "pull_request", "pull_request_review"}
 	if got, want := self.Lacks(), []string{"checks: write", "pull_requests: write", "the event push"}; !slices.Equal(got, want) {
 		t.Errorf("lacks %v; want %v", got, want)
+	}
+	want := map[string][]string{"teams": {"members: read"}, "merge-queue": {"the event merge_group"}, "curation": {"contents: write"}}
+	if diff := cmp.Diff(want, self.Off()); diff != "" {
+		t.Errorf("features that are off (-want +got):\n%s", diff)
+	}
+	self.Enterprise = "3.14.0"
+	if _, off := self.Off()["merge-queue"]; off {
+		t.Error("Enterprise Server has no merge queues to be without")
 	}
 }

@@ -63,6 +63,7 @@ type hookQueue struct {
 	busy      int
 	running   bool
 	lastID    int64
+	app       int64
 }
 
 // deliveryTimeout is how long GitHub waits for a receiver.
@@ -83,8 +84,16 @@ func (q *hookQueue) close() {
 
 // SetWebhook tells where deliveries go and which secret signs them. Events from
 // before are not sent. An empty url ends delivery.
-func (s *Server) SetWebhook(url, secret string) {
-	q := s.hooks
+func (s *Server) SetWebhook(url, secret string) { s.hooks.set(url, secret) }
+
+// setApp says whose deliveries they are.
+func (q *hookQueue) setApp(id int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.app = id
+}
+
+func (q *hookQueue) set(url, secret string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.url, q.secret = url, secret
@@ -92,7 +101,7 @@ func (s *Server) SetWebhook(url, secret string) {
 		return
 	}
 	q.running = true
-	for range s.cfg.DeliveryWorkers {
+	for range q.srv.cfg.DeliveryWorkers {
 		go q.work()
 	}
 }
@@ -278,7 +287,7 @@ func (q *hookQueue) headers(d *Delivery) http.Header {
 	h.Set("X-GitHub-Event", d.Event)
 	h.Set("X-GitHub-Delivery", d.GUID)
 	h.Set("X-GitHub-Hook-ID", "1")
-	h.Set("X-GitHub-Hook-Installation-Target-ID", fmt.Sprint(q.srv.cfg.AppID))
+	h.Set("X-GitHub-Hook-Installation-Target-ID", fmt.Sprint(q.app))
 	h.Set("X-GitHub-Hook-Installation-Target-Type", "integration")
 	if q.secret != "" {
 		h.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))

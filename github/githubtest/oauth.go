@@ -21,11 +21,19 @@ type oauthLogin struct {
 const codeLife = 10 * time.Minute
 
 // ClientID and ClientSecret are what the App signs its users in with.
-func (s *Server) ClientID() string { return clientID(s.cfg) }
+func (s *Server) ClientID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return clientID(s.cfg)
+}
 
-// ClientSecret belongs to ClientID. It is the same in every Server: what it
-// guards lives on loopback.
-func (s *Server) ClientSecret() string { return "githubtest-client-secret" }
+// ClientSecret belongs to ClientID. It is the same in every Server whose App was not
+// made from a manifest: what it guards lives on loopback.
+func (s *Server) ClientSecret() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clientSecret
+}
 
 // authorizePage asks whom to sign in as, where GitHub asks for a password.
 func authorizePage(v *visit) error {
@@ -80,7 +88,7 @@ func accessToken(v *visit) error {
 	login, known := v.logins[form.Get("code")]
 	var answer obj
 	switch {
-	case form.Get("client_id") != clientID(v.cfg) || form.Get("client_secret") != v.ClientSecret():
+	case form.Get("client_id") != clientID(v.cfg) || form.Get("client_secret") != v.clientSecret:
 		answer = obj{"error": "incorrect_client_credentials", "error_description": "The client_id and/or client_secret passed are incorrect."}
 	case !known || !login.expires.After(v.now()):
 		answer = obj{"error": "bad_verification_code", "error_description": "The code passed is incorrect or expired."}

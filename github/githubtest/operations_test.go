@@ -68,6 +68,7 @@ func TestOperations(t *testing.T) {
 	t.Run("pulls", func(t *testing.T) { pullOperations(t, w, w.installed(), comment.ID, review.ID) })
 	t.Run("deliveries", func(t *testing.T) { deliveryOperations(t, w, w.app()) })
 	t.Run("user", func(t *testing.T) { userOperations(t, w, seen) })
+	t.Run("manifest", func(t *testing.T) { manifestOperations(t, w, seen) })
 
 	listed, err := os.ReadFile("contract/operations.txt")
 	if err != nil {

@@ -71,29 +71,40 @@ type view struct {
 func (s *Server) newPages() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, h := range map[string]pageHandler{
-		"GET /{$}":                                home,
-		"GET /{owner}/{repo}":                     repoPage,
-		"GET /{owner}/{repo}/pulls":               repoPage,
-		"GET /{owner}/{repo}/pull/{number}":       conversationPage,
-		"GET /{owner}/{repo}/pull/{number}/files": filesPage,
-		"POST /{owner}/{repo}/pull/{number}":      postToPull,
-		"GET /{owner}/{repo}/runs/{id}":           runPage,
-		"POST /{owner}/{repo}/runs/{id}":          rerunFromPage,
-		"GET /{owner}/{repo}/commit/{sha}":        commitPage,
-		"GET /{owner}/{repo}/blob/{rest...}":      blobPage,
-		"GET /{owner}/{repo}/raw/{rest...}":       blobPage,
-		"GET /avatars/{id}":                       avatar,
-		"GET /login/oauth/authorize":              authorizePage,
-		"POST /login/oauth/authorize":             authorize,
-		"POST /login/oauth/access_token":          accessToken,
-		"GET /{login}":                            accountPage,
+		"GET /{$}":                                         home,
+		"GET /{owner}/{repo}":                              repoPage,
+		"GET /{owner}/{repo}/pulls":                        repoPage,
+		"GET /{owner}/{repo}/pull/{number}":                conversationPage,
+		"GET /{owner}/{repo}/pull/{number}/files":          filesPage,
+		"POST /{owner}/{repo}/pull/{number}":               postToPull,
+		"GET /{owner}/{repo}/runs/{id}":                    runPage,
+		"POST /{owner}/{repo}/runs/{id}":                   rerunFromPage,
+		"GET /{owner}/{repo}/commit/{sha}":                 commitPage,
+		"GET /{owner}/{repo}/blob/{rest...}":               blobPage,
+		"GET /{owner}/{repo}/raw/{rest...}":                blobPage,
+		"GET /avatars/{id}":                                avatar,
+		"GET /login/oauth/authorize":                       authorizePage,
+		"POST /login/oauth/authorize":                      authorize,
+		"POST /login/oauth/access_token":                   accessToken,
+		manifestPages[0]:                                   newAppPage,
+		manifestPages[1]:                                   newAppPage,
+		"POST /settings/apps":                              createApp,
+		"POST /organizations/{organization}/settings/apps": createApp,
+		"GET /github-apps/{slug}":                          appPage,
+		"GET /github-apps/{slug}/installations/new":        installPage,
+		"POST /github-apps/{slug}/installations/new":       installFromPage,
+		"GET /{login}":                                     accountPage,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { s.visit(w, r, h) })
 	}
 	mux.HandleFunc("GET /assets/style.css", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFileFS(w, r, pageFiles, "page/style.css")
 	})
-	return http.NewCrossOriginProtection().Handler(mux)
+	guard := http.NewCrossOriginProtection()
+	for _, pattern := range manifestPages {
+		guard.AddInsecureBypassPattern(pattern)
+	}
+	return guard.Handler(mux)
 }
 
 // maxForm bounds a posted form: the longest comment, escaped, with room to spare.

@@ -13,6 +13,7 @@ import (
 var appRoutes = map[string]route{
 	"GET /app":                                                   {auth: asApp, run: getApp},
 	"GET /apps/{slug}":                                           {auth: asAnyone, run: getAppBySlug},
+	"POST /app-manifests/{code}/conversions":                     {auth: asAnyone, run: convertManifest},
 	"GET /app/installations":                                     {auth: asApp, run: listInstallations},
 	"GET /app/installations/{id}":                                {auth: asApp, run: getInstallation},
 	"POST /app/installations/{id}/access_tokens":                 {auth: asApp, run: createToken},
@@ -200,14 +201,17 @@ func (c *call) publicUser(a *account) obj {
 }
 
 func (d *Delivery) deliveryJSON() obj {
-	var repository any
+	var repository, installation any
 	if d.RepositoryID != 0 {
 		repository = d.RepositoryID
+	}
+	if d.InstallationID != 0 {
+		installation = d.InstallationID
 	}
 	return obj{
 		"id": d.ID, "guid": d.GUID, "delivered_at": timestamp(d.DeliveredAt), "redelivery": d.Redelivery, "duration": d.Duration.Seconds(),
 		"status": deliveryStatus(d.Status), "status_code": d.Status, "event": d.Event, "action": orNull(d.Action),
-		"installation_id": d.InstallationID, "repository_id": repository, "throttled_at": nil,
+		"installation_id": installation, "repository_id": repository, "throttled_at": nil,
 	}
 }
 

@@ -39,6 +39,8 @@ type Config struct {
 	// TreeLimit is the number of entries after which a recursive tree is
 	// truncated. Default 100,000, as at GitHub.
 	TreeLimit int
+	// Conversion may change what the exchange of a manifest's code answers with.
+	Conversion func(answer map[string]any)
 	// DeliveryWorkers is how many webhook deliveries are under way at once. With
 	// the default, 1, they arrive in the order of their events.
 	DeliveryWorkers int
@@ -113,6 +115,11 @@ type Server struct {
 	suites        []*checkSuite
 	appAccount    *account // the App's bot
 	appOwner      *account
+	conversions   map[string]time.Time // when its code expires, by the code
+	// Of an App that was made from a manifest.
+	appName, external, setupURL string
+	private                     bool
+	clientSecret, hookSecret    string
 }
 
 // New starts a GitHub without users or repositories. Close ends its webhook
@@ -131,9 +138,13 @@ func New(cfg Config) (*Server, error) {
 		repos:    map[string]*Repo{},
 		tokens:   map[string]*token{},
 		logins:   map[string]oauthLogin{},
-		faults:   &faultList{},
+
+		conversions:  map[string]time.Time{},
+		clientSecret: "githubtest-client-secret",
+		faults:       &faultList{},
 	}
 	s.hooks = newHookQueue(s)
+	s.hooks.setApp(cfg.AppID)
 	s.appOwner = s.addAccount("app-owner", accountUser)
 	s.appAccount = s.addAccount(cfg.AppSlug+"[bot]", accountBot)
 	s.api = s.newAPI()
@@ -165,14 +176,28 @@ func (s *Server) URL() string {
 func (s *Server) APIURL() string { return s.URL() + apiPrefix }
 
 // AppID is the number of the App.
-func (s *Server) AppID() int64 { return s.cfg.AppID }
+func (s *Server) AppID() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cfg.AppID
+}
 
 // AppLogin is the login under which the App comments.
-func (s *Server) AppLogin() string { return s.appAccount.Login }
+func (s *Server) AppLogin() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.appAccount.Login
+}
 
 // PrivateKeyPEM is the App's private key in the form in which GitHub hands it
 // out.
 func (s *Server) PrivateKeyPEM() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.privateKeyPEM()
+}
+
+func (s *Server) privateKeyPEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(s.cfg.PrivateKey)})
 }
 
@@ -191,7 +216,7 @@ const apiPrefix = "/api/v3"
 
 // apiRoots are the first segments of the API's paths; no account has such a name.
 var apiRoots = map[string]bool{
-	"app": true, "apps": true, "installation": true, "orgs": true, "users": true, "user": true, "repos": true, "rate_limit": true,
+	"app": true, "apps": true, "app-manifests": true, "installation": true, "orgs": true, "users": true, "user": true, "repos": true, "rate_limit": true,
 }
 
 // ServeHTTP answers API calls and pages.

@@ -383,11 +383,14 @@ func (r *Review) reviewJSON() obj {
 func (s *Server) appJSON(a app) obj {
 	o := obj{
 		"id": a.id, "slug": a.slug, "node_id": nodeID("App", a.id), "owner": s.userJSON(s.appOwner), "name": a.slug, "description": "",
-		"external_url": s.webURL("/apps/%s", a.slug), "html_url": s.webURL("/apps/%s", a.slug), "created_at": timestamp(s.started),
+		"external_url": s.webURL("/github-apps/%s", a.slug), "html_url": s.webURL("/github-apps/%s", a.slug), "created_at": timestamp(s.started),
 		"updated_at": timestamp(s.started), "permissions": map[string]string{}, "events": []string{},
 	}
 	if a == s.ownApp() {
-		o["permissions"], o["events"] = s.cfg.Permissions, s.cfg.Events
+		o["permissions"], o["events"], o["name"] = s.cfg.Permissions, s.cfg.Events, s.appTitle()
+		if s.external != "" {
+			o["external_url"] = s.external
+		}
 	}
 	return o
 }

@@ -87,6 +87,10 @@ func TestPayloads(t *testing.T) {
 	if err := w.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	w.makeApp("acme", testManifest(rec.serve(t)))
+	if err := w.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 
 	schema := schemas(t)
 	var kinds []string
