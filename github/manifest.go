@@ -196,11 +196,14 @@ var ownerName = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,98}[A-Za-z0-9
 func OwnerName(login string) bool { return ownerName.MatchString(login) }
 
 // NewAppURL is the page of GitHub's at web to which a form with the manifest is posted.
-// state comes back with the code.
+// state comes back with the code; empty for none.
 func (p Plan) NewAppURL(web, state string) string {
 	page := web + "/settings/apps/new"
 	if p.Owner != "" {
 		page = web + "/organizations/" + url.PathEscape(p.Owner) + "/settings/apps/new"
+	}
+	if state == "" {
+		return page
 	}
 	return page + "?state=" + url.QueryEscape(state)
 }

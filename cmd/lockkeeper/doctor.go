@@ -51,7 +51,11 @@ func (c *doctorCmd) Run(p *process) error {
 	d := &checkup{p: p, style: outputFlags{Color: c.Color}.textOptions(p).Style}
 	d.ok("lockkeeper", versionText())
 	d.git(c.Repo)
-	cfg, err := p.configuration(c.Config)
+	read := p.configuration
+	if c.Server {
+		read = p.operated
+	}
+	cfg, err := read(c.Config)
 	if err != nil {
 		d.bad("configuration", err, "mend the file, or leave out --config")
 		return exitCode(exitFailed)

@@ -91,6 +91,41 @@ func (p *process) configuration(path string) (*config.Config, error) {
 	return config.Load(cmp.Or(path, p.getenv(config.PathVariable)), p.env, os.ReadFile)
 }
 
+// found is a server's configuration and where it is.
+type found struct {
+	*config.Config
+	path string
+	// named: somebody said where it is. missing: there is no file.
+	named, missing bool
+}
+
+// serverConfiguration reads the file at path, the one that the environment names, or
+// lockkeeper.toml of the working directory. Commands that judge a checkout do not read
+// the latter: it would be whoever wrote the checkout that says which registries are
+// asked.
+func (p *process) serverConfiguration(path string) (found, error) {
+	f := found{path: cmp.Or(path, p.getenv(config.PathVariable))}
+	f.named = f.path != ""
+	f.path = cmp.Or(f.path, config.FileName)
+	_, err := os.Stat(f.path)
+	f.missing = errors.Is(err, fs.ErrNotExist)
+	read := f.path
+	if f.missing {
+		read = ""
+	}
+	f.Config, err = config.Load(read, p.env, os.ReadFile)
+	return f, err
+}
+
+// operated is serverConfiguration for commands beside a server, which must be there.
+func (p *process) operated(path string) (*config.Config, error) {
+	f, err := p.serverConfiguration(path)
+	if err == nil && f.missing && f.named {
+		err = fmt.Errorf("read configuration: %s is not there", f.path)
+	}
+	return f.Config, err
+}
+
 // home is where this program's makers can be reached. A registry wants to know whom
 // to write to; at the command line nobody configures that.
 const home = "https://github.com/lockkeeper/lockkeeper"

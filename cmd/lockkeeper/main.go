@@ -45,6 +45,7 @@ type cli struct {
 	Owners  ownersCmd  `cmd:"" help:"Give the server a start with the history of owners."`
 	Audit   auditCmd   `cmd:"" help:"Export who decided what, when and from where."`
 	Serve   serveCmd   `cmd:"" help:"Run the GitHub App."`
+	Setup   setupCmd   `cmd:"" help:"Make the GitHub App without the page of serve."`
 	Store   storeCmd   `cmd:"" help:"Back up the server's database, bring it up to date, or move it to PostgreSQL."`
 	Ready   readyCmd   `cmd:"" help:"Ask a running server whether it is ready."`
 	Demo    demoCmd    `cmd:"" help:"Show the whole thing on this machine, without network."`

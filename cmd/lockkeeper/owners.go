@@ -30,7 +30,7 @@ Example: lockkeeper owners import db-dump.tar.gz --config /etc/lockkeeper.toml`
 const importBatch = 5000
 
 func (c *ownersImportCmd) Run(p *process) error {
-	cfg, err := p.configuration(c.Config)
+	cfg, err := p.operated(c.Config)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ Example: lockkeeper store backup /backup/lockkeeper-monday.db --config /etc/lock
 }
 
 func (c *storeBackupCmd) Run(p *process) error {
-	cfg, err := p.configuration(c.Config)
+	cfg, err := p.operated(c.Config)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ Example: lockkeeper store migrate --config /etc/lockkeeper.toml`
 }
 
 func (c *storeMigrateCmd) Run(p *process) error {
-	cfg, err := p.configuration(c.Config)
+	cfg, err := p.operated(c.Config)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ Example: lockkeeper store copy --from /var/lib/lockkeeper/lockkeeper.db --config
 func (c *storeCopyCmd) Run(p *process) (err error) {
 	to := c.To
 	if to == "" {
-		cfg, err := p.configuration(c.Config)
+		cfg, err := p.operated(c.Config)
 		if err != nil {
 			return err
 		}

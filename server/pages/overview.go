@@ -64,7 +64,7 @@ func (p *Pages) waitingRow(owner, name string, w store.Waiting, v *visit) waitin
 type overviewPage struct {
 	Groups       []waitingGroup
 	Count        int
-	Repositories []crumb
+	Repositories []Crumb
 	Cut          bool
 }
 
@@ -119,10 +119,10 @@ func (p *Pages) overview(v *visit) error {
 		page.Count++
 	}
 	for _, at := range readable {
-		page.Repositories = append(page.Repositories, crumb{at.repo.String(), repositoryPath(at)})
+		page.Repositories = append(page.Repositories, Crumb{at.repo.String(), repositoryPath(at)})
 	}
-	slices.SortFunc(page.Repositories, func(a, b crumb) int { return cmp.Compare(a.Text, b.Text) })
-	return p.show(v, "overview.tmpl", layout{Title: "What waits", Page: page})
+	slices.SortFunc(page.Repositories, func(a, b Crumb) int { return cmp.Compare(a.Text, b.Text) })
+	return p.show(v, "overview.tmpl", Layout{Title: "What waits", Page: page})
 }
 
 // readable are those of the repositories that somebody may read.

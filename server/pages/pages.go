@@ -130,21 +130,27 @@ func (p *Pages) routes() (http.Handler, error) {
 	} {
 		mux.Handle(pattern, p.page(h))
 	}
-	mux.HandleFunc("GET /assets/{name}", asset)
+	mux.HandleFunc("GET /assets/{name}", Asset)
 	guard := http.NewCrossOriginProtection()
 	if err := guard.AddTrustedOrigin(p.cfg.PublicURL); err != nil {
 		return nil, fmt.Errorf("public-url %q: %w", p.cfg.PublicURL, err)
 	}
 	guard.SetDenyHandler(p.page(handler{run: func(*visit) error { return errForged }, anybody: true}))
-	return headers(guard.Handler(mux)), nil
+	return Headers(guard.Handler(mux)), nil
 }
 
-// headers are those of every answer. Pages hold private things, so that nobody
+// Policy is the Content-Security-Policy of a page whose forms lead to this site, and
+// to the sites of others.
+func Policy(others ...string) string {
+	return "default-src 'none'; style-src 'self'; img-src 'self'; form-action " + strings.Join(append([]string{"'self'"}, others...), " ") + "; base-uri 'none'; frame-ancestors 'none'"
+}
+
+// Headers are those of every answer. Pages hold private things, so that nobody
 // keeps them; assets say otherwise.
-func headers(next http.Handler) http.Handler {
+func Headers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("Content-Security-Policy", Policy())
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
@@ -239,9 +245,16 @@ func (p *Pages) veil(ctx context.Context, start time.Time) {
 //go:embed templates
 var templateFiles embed.FS
 
-var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"visible": func(s string) string { return report.Visible(s, false) },
-}).ParseFS(templateFiles, "templates/*.tmpl"))
+var templates = template.Must(template.Must(Frame()).ParseFS(templateFiles, "templates/*.tmpl"))
+
+// Frame are the templates "head" and "foot" of every page, with the function "visible"
+// for text from outside, for others to add their own to. Their data has the fields of
+// Layout.
+func Frame() (*template.Template, error) {
+	return template.New("").Funcs(template.FuncMap{
+		"visible": func(s string) string { return report.Visible(s, false) },
+	}).ParseFS(templateFiles, "templates/layout.tmpl")
+}
 
 //go:embed icon.svg
 var icon string
@@ -257,7 +270,8 @@ func hashName(name, content, ext string) string {
 	return name + "-" + hex.EncodeToString(sum[:8]) + ext
 }
 
-func asset(w http.ResponseWriter, r *http.Request) {
+// Asset answers for style sheet and icon, at /assets/.
+func Asset(w http.ResponseWriter, r *http.Request) {
 	content, kind := html.Style, "text/css; charset=utf-8"
 	switch r.PathValue("name") {
 	case styleName:
@@ -272,23 +286,30 @@ func asset(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(content)) // the reader may be gone
 }
 
-// layout is what every page has around its own content.
-type layout struct {
+// Layout is what every page has around its own content.
+type Layout struct {
 	Title string
 	Style string
 	Icon  string
 	Login string // who is signed in
 	Token string // for forms
-	Trail []crumb
+	Trail []Crumb
 	Wide  bool
 	Page  any
 }
 
-type crumb struct{ Text, Link string }
+// Crumb is a step on the way to a page. Without a link it is the page itself.
+type Crumb struct{ Text, Link string }
+
+// Dressed is l with style and icon.
+func (l Layout) Dressed() Layout {
+	l.Style, l.Icon = styleName, iconName
+	return l
+}
 
 // show writes a page by the template of that name.
-func (p *Pages) show(v *visit, name string, l layout) error {
-	l.Style, l.Icon = styleName, iconName
+func (p *Pages) show(v *visit, name string, l Layout) error {
+	l = l.Dressed()
 	if v.session != nil {
 		l.Login, l.Token = v.session.Login, v.session.token
 	}
@@ -305,7 +326,7 @@ func (p *Pages) show(v *visit, name string, l layout) error {
 // problem says what went wrong in a page of its own.
 func (p *Pages) problem(v *visit, status int, title, text string) {
 	v.status = status
-	if err := p.show(v, "problem.tmpl", layout{Title: title, Page: struct{ Title, Text string }{title, text}}); err != nil {
+	if err := p.show(v, "problem.tmpl", Layout{Title: title, Page: struct{ Title, Text string }{title, text}}); err != nil {
 		zerolog.Ctx(v.r.Context()).Error().Err(err).Msg("could not show what went wrong")
 	}
 }

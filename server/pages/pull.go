@@ -140,9 +140,9 @@ func (p *Pages) showPull(v *visit, d *details, page pullPage, ticked map[lockkee
 			return err
 		}
 	}
-	return p.show(v, "pull.tmpl", layout{
+	return p.show(v, "pull.tmpl", Layout{
 		Title: fmt.Sprintf("%s · %s#%d", title, d.place.repo, d.number), Wide: true, Page: page,
-		Trail: []crumb{{d.place.repo.String(), repositoryPath(d.place)}, {fmt.Sprintf("#%d", d.number), ""}},
+		Trail: []Crumb{{d.place.repo.String(), repositoryPath(d.place)}, {fmt.Sprintf("#%d", d.number), ""}},
 	})
 }
 

@@ -80,7 +80,7 @@ func (p *Pages) repository(v *visit) error {
 	if page.Said, err = p.said(v.r.Context(), at); err != nil {
 		return err
 	}
-	return p.show(v, "repository.tmpl", layout{Title: page.Name, Wide: true, Page: page, Trail: []crumb{{page.Name, ""}}})
+	return p.show(v, "repository.tmpl", Layout{Title: page.Name, Wide: true, Page: page, Trail: []Crumb{{page.Name, ""}}})
 }
 
 // allowlist reads the list at the tip of the default branch and looks at each entry.

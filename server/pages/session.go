@@ -94,7 +94,7 @@ func (p *Pages) door(v *visit) error {
 		http.Redirect(v.w, v.r, to, http.StatusSeeOther)
 		return nil
 	}
-	return p.show(v, "login.tmpl", layout{Title: "Sign in", Page: struct{ To, GitHub string }{to, hostOf(p.cfg.App.WebURL())}})
+	return p.show(v, "login.tmpl", Layout{Title: "Sign in", Page: struct{ To, GitHub string }{to, hostOf(p.cfg.App.WebURL())}})
 }
 
 // begin sends the browser to GitHub. What comes back is bound to this browser by a
@@ -149,7 +149,7 @@ func (p *Pages) callback(v *visit) error {
 
 func (p *Pages) notSignedIn(v *visit, why string) error {
 	v.status = http.StatusBadRequest
-	return p.show(v, "problem.tmpl", layout{Title: "Not signed in", Page: struct{ Title, Text string }{"Not signed in", why + " Sign in once more."}})
+	return p.show(v, "problem.tmpl", Layout{Title: "Not signed in", Page: struct{ Title, Text string }{"Not signed in", why + " Sign in once more."}})
 }
 
 func (p *Pages) logout(v *visit) error {
