@@ -53,14 +53,11 @@ func (c *Choice) Check() []Problem {
 	}
 	c.Organisation = strings.TrimPrefix(c.Organisation, "@")
 	var all []Problem
-	wrong := func(field, format string, args ...any) { all = append(all, Problem{field, fmt.Sprintf(format, args...)}) }
+	wrong := func(field, format string, args ...any) {
+		all = append(all, Problem{field, fmt.Sprintf(format, args...)})
+	}
 	if text := c.checkAddress(c.PublicURL, c.GitHub == ""); text != "" {
 		wrong("public-url", "%s", text)
-	}
-	if c.GitHub != "" {
-		if text := c.checkAddress(c.GitHub, false); text != "" {
-			wrong("github", "%s", text)
-		}
 	}
 	if c.Organisation != "" && !github.OwnerName(c.Organisation) {
 		wrong("organisation", "write the name as it stands in the organisation's address on GitHub, such as acme")
@@ -71,6 +68,11 @@ func (c *Choice) Check() []Problem {
 	for _, key := range c.Features {
 		if !slices.ContainsFunc(github.Features(), func(f github.Feature) bool { return f.Key == key }) {
 			wrong("features", "there is no %.40q; write some of %s", key, strings.Join(featureKeys(), ", "))
+		}
+	}
+	if c.GitHub != "" {
+		if text := c.checkAddress(c.GitHub, false); text != "" {
+			wrong("github", "%s", text)
 		}
 	}
 	return all

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/lockkeeper/lockkeeper/github"
 	"github.com/lockkeeper/lockkeeper/server/pages"
@@ -20,8 +22,8 @@ type formPage struct {
 	Path     string
 	Choice   Choice
 	Features []featureLine
-	Problems map[string]string
-	Count    int
+	Problems map[string]string // by field
+	Wrong    []Problem         // in the order of the form
 	Enterprise,
 	Trial bool // opened, since something is in there
 }
@@ -33,8 +35,11 @@ type featureLine struct {
 }
 
 func (g *Guide) showForm(w http.ResponseWriter, status int, problems []Problem) {
-	p := formPage{Form: g.form, Listen: g.cfg.Listen, Path: g.cfg.Path, Choice: g.choice, Problems: map[string]string{}, Count: len(problems)}
+	p := formPage{Form: g.form, Listen: g.cfg.Listen, Path: g.cfg.Path, Choice: g.choice, Problems: map[string]string{}}
 	for _, problem := range problems {
+		first, size := utf8.DecodeRuneInString(problem.Text)
+		problem.Text = string(unicode.ToUpper(first)) + problem.Text[size:]
+		p.Wrong = append(p.Wrong, problem)
 		p.Problems[problem.Field] = cmp.Or(p.Problems[problem.Field], problem.Text)
 	}
 	p.Enterprise = g.choice.GitHub != "" || g.choice.CAFile != "" || g.choice.Trial || p.Problems["github"] != ""

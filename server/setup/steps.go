@@ -17,6 +17,7 @@ import (
 type chosen struct {
 	installation int64
 	repo         github.Repo
+	open         int // issues and pull requests
 }
 
 // Bounds on what the page lists.
@@ -97,8 +98,14 @@ func (g *Guide) steps(w http.ResponseWriter, r *http.Request, running *Running) 
 	} else if d := p.Heard.Failed; d != nil {
 		p.Failed = fmt.Sprintf("%s (%s)", d.Status, d.At.UTC().Format(clock))
 	}
-	for i, c := range repos {
-		p.Repos = append(p.Repos, repoLine{c.value(), c.repo.String(), now != nil && c.value() == now.value() || now == nil && i == 0})
+	best := now
+	for i := range repos {
+		if now == nil && (best == nil || repos[i].open > best.open) {
+			best = &repos[i]
+		}
+	}
+	for _, c := range repos {
+		p.Repos = append(p.Repos, repoLine{c.value(), c.repo.String(), c.value() == best.value()})
 	}
 	if now != nil {
 		if wait {
@@ -140,12 +147,12 @@ func (g *Guide) repos(ctx context.Context, running *Running) (all []chosen, more
 		if err != nil {
 			return nil, false, err
 		}
-		repos, err := client.Repos(ctx)
+		repos, err := client.Active(ctx)
 		if err != nil {
 			return nil, false, err
 		}
 		for _, r := range repos {
-			all = append(all, chosen{i.ID, r})
+			all = append(all, chosen{i.ID, r.Repo, r.Open})
 		}
 	}
 	slices.SortFunc(all, func(a, b chosen) int {
