@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,7 +19,10 @@ import (
 	"github.com/lockkeeper/lockkeeper/gitrepo"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/registry"
+	"github.com/lockkeeper/lockkeeper/registry/cratesio"
+	"github.com/lockkeeper/lockkeeper/registry/fetch"
 	"github.com/lockkeeper/lockkeeper/report"
+	"github.com/lockkeeper/lockkeeper/scan"
 	"github.com/lockkeeper/lockkeeper/store"
 )
 
@@ -128,14 +133,14 @@ func (d *checkup) git(dir string) {
 	found, err := describeLockfiles(d.p.ctx, repo.WorkTree())
 	switch {
 	case err != nil:
-		d.bad("repository", err, "")
+		d.bad("repository", err, "make the files readable that it names")
 	case len(found) == 0:
 		d.warn("lockfiles", "none in "+printable(repo.Root())+"; Lockkeeper reads "+knownNames)
 	default:
 		d.ok("lockfiles", strings.Join(several(found), "; "))
 	}
 	if base, err := repo.Base(d.p.ctx, "", "", d.p.getenv); err != nil {
-		d.bad("base", err, "")
+		d.bad("base", err, "fetch the branch that is compared with, or name it with --base")
 	} else {
 		d.ok("base", sentence("the "+workTree+" is compared", base))
 	}
@@ -173,7 +178,7 @@ func (d *checkup) cache(p *process, flags engineFlags) {
 	cfg, err := flags.load(p)
 	switch {
 	case err != nil:
-		d.bad("cache", err, "")
+		d.bad("cache", err, "set XDG_CACHE_HOME to a directory that can be written")
 	case cfg.Cache.Dir == "":
 		d.warn("cache", "none: every run fetches and analyses all anew")
 	default:
@@ -203,6 +208,67 @@ func (d *checkup) registries(cfg *config.Config) {
 	for _, probe := range probes {
 		d.registry(scanner.Registries[probe.ecosystem], probe.name, probe.registry)
 	}
+	for i, r := range fresh.Registries {
+		d.private(r, scanner.Others[i])
+	}
+}
+
+// private asks a registry of the configuration for a package that everybody knows: that
+// it has none is an answer, too. Nothing is asked in public that a private one has.
+func (d *checkup) private(r config.Registry, other scan.Registry) {
+	what := "registry " + printable(r.Name)
+	if other.Client == nil {
+		d.ok(what, "a mirror that is not asked")
+		return
+	}
+	ctx, cancel := context.WithTimeout(d.p.ctx, checkWithin)
+	defer cancel()
+	name := ""
+	for _, probe := range probes {
+		if probe.ecosystem == other.Ecosystem {
+			name = probe.name
+		}
+	}
+	start := time.Now()
+	_, err := other.Client.Project(ctx, name)
+	if errors.Is(err, registry.ErrNotFound) {
+		err = nil
+	}
+	if index, ok := other.Client.(*cratesio.Client); ok && err == nil {
+		err = index.Probe(ctx)
+	}
+	if err != nil {
+		d.bad(what, err, privateTodo(r, err))
+		return
+	}
+	with := "and was sent no token"
+	if !r.Token.Empty() {
+		with = "and takes the token"
+	}
+	d.ok(what, fmt.Sprintf("answers in %d ms, %s", time.Since(start).Milliseconds(), with))
+}
+
+// privateTodo is what to do about a private registry that gives no answer.
+func privateTodo(r config.Registry, err error) string {
+	var status *fetch.StatusError
+	var host *fetch.HostError
+	var unknown x509.UnknownAuthorityError
+	refused := errors.As(err, &status) && (status.Status == http.StatusUnauthorized || status.Status == http.StatusForbidden)
+	switch {
+	case refused && r.Token.Empty():
+		return "it wants credentials: name their variable in token-env, or their file in token-file"
+	case refused:
+		return "it refuses the token: see whether it is still good, may read, and whether the registry wants a username, or Bearer before it (docs/registries.md, Credentials)"
+	case errors.As(err, &host) && r.Ecosystem == lockkeeper.Cargo:
+		return "its index leads to that host: if it is yours, name it in dl, api or files"
+	case errors.As(err, &host):
+		return "its pages lead to that host: if it is yours, name it in files"
+	case errors.As(err, &unknown):
+		return "name the certificates of its authority in ca-file"
+	case errors.As(err, &status):
+		return "see whether index is the address of the index itself: for Cargo config.json lies below it, for Python a page for each package"
+	}
+	return "see whether index is right and can be reached from here, and whether a proxy is needed (HTTPS_PROXY)"
 }
 
 func (d *checkup) registry(client registry.Client, name, what string) {
@@ -240,7 +306,11 @@ func (d *checkup) token(p *process) {
 // server looks at what the App needs.
 func (d *checkup) server(cfg *config.Config) {
 	if err := cfg.Validate(); err != nil {
-		d.bad("configuration", err, "")
+		todo := "set what is missing; docs/operating.md has every key"
+		if cfg.GitHub.Unmade() {
+			todo = "there is no GitHub App yet: lockkeeper serve without a configuration makes one, and so does lockkeeper setup"
+		}
+		d.bad("configuration", err, todo)
 		return
 	}
 	d.ok("configuration", "complete")
@@ -257,7 +327,7 @@ func (d *checkup) server(cfg *config.Config) {
 	}
 	transport, err := toGitHub(cfg)
 	if err != nil {
-		d.bad("GitHub App", err, "")
+		d.bad("GitHub App", err, "put its certificates there, or leave ca-file out")
 		return
 	}
 	app, err := github.New(github.Config{
@@ -265,7 +335,7 @@ func (d *checkup) server(cfg *config.Config) {
 		PrivateKey: []byte(cfg.GitHub.PrivateKey.Reveal()), UserAgent: "lockkeeper/" + agentVersion(),
 	})
 	if err != nil {
-		d.bad("GitHub App", err, "")
+		d.bad("GitHub App", err, "set api-url and private-key-file in [github] right")
 		return
 	}
 	ctx, cancel := context.WithTimeout(d.p.ctx, 3*checkWithin)
@@ -288,6 +358,7 @@ func (d *checkup) app(ctx context.Context, app *github.App) {
 	} else {
 		d.ok("permissions", "all that are needed")
 	}
+	d.features(self)
 	if skew := time.Until(self.Now); !self.Now.IsZero() && skew.Abs() > maxSkew {
 		d.bad("clock", fmt.Errorf("%s away from GitHub's", skew.Abs().Round(time.Second)), "set this machine's clock (NTP)")
 	} else {
@@ -296,20 +367,42 @@ func (d *checkup) app(ctx context.Context, app *github.App) {
 	installations, err := app.Installations(ctx)
 	switch {
 	case err != nil:
-		d.bad("installations", err, "")
+		d.bad("installations", err, "try again in a moment; GitHub's status page may know more")
 	case len(installations) == 0:
-		d.warn("installations", "none: install the App for an account, on its public page")
+		d.warn("installations", "none: install the App at "+printable(self.Page)+"/installations/new")
 	default:
 		d.ok("installations", fmt.Sprint(len(installations)))
 	}
 	failed, err := app.FailedDeliveries(ctx, time.Now().Add(-72*time.Hour))
 	switch {
 	case err != nil:
-		d.bad("webhooks", err, "")
+		d.bad("webhooks", err, "try again in a moment; GitHub's status page may know more")
 	case len(failed) > 0:
-		d.bad("webhooks", fmt.Errorf("%d deliveries of the last 3 days failed, the last, %s, at %s", len(failed), printable(failed[0].Event), failed[0].At.UTC().Format("2006-01-02 15:04")),
-			"on the App's settings page, Advanced, see what the server answered: 401 means another webhook secret, no answer another address")
+		d.bad("webhooks", fmt.Errorf("%d deliveries of the last 3 days failed, the last, %s, at %s: %s", len(failed), printable(failed[0].Event), failed[0].At.UTC().Format("2006-01-02 15:04"), printable(failed[0].Status)), webhookTodo(failed[0].Status))
 	default:
 		d.ok("webhooks", "none failed in the last 3 days")
+	}
+}
+
+// webhookTodo is what to do about a delivery of which GitHub says that.
+func webhookTodo(status string) string {
+	switch {
+	case strings.HasSuffix(status, " 400"):
+		return "the server did not accept the signature: webhook-secret must be what the App's settings page has, or set both anew"
+	case strings.HasSuffix(status, " 404"), strings.HasSuffix(status, " 405"):
+		return "something else answers there: the webhook URL on the App's settings page must end in /webhook, and your proxy pass it on"
+	case strings.HasSuffix(status, " 502"), strings.HasSuffix(status, " 503"), strings.HasSuffix(status, " 504"):
+		return "the proxy did not reach the server, or the server was not ready: see lockkeeper ready, and the proxy's log"
+	}
+	return "GitHub must reach the webhook URL on the App's settings page: see the name, the certificate, the firewall, and whether the proxy passes /webhook on; the same page shows each try under Advanced"
+}
+
+// features tells what the App may not do that it could.
+func (d *checkup) features(self github.Self) {
+	off := self.Off()
+	for _, f := range github.Features() {
+		if lacking := off[f.Key]; len(lacking) > 0 {
+			d.warn("off", fmt.Sprintf("%s (takes %s). %s", strings.ToLower(f.Title[:1])+f.Title[1:], strings.Join(lacking, ", "), f.Detail))
+		}
 	}
 }

@@ -2,9 +2,14 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -105,5 +110,97 @@ func TestDoctor(t *testing.T) {
 		if strings.Contains(text, "0123456789abcdef") || strings.Contains(text, "PRIVATE KEY") {
 			t.Errorf("%s: a secret is shown:\n%s", name, text)
 		}
+	}
+}
+
+// TestDoctorAsksPrivateRegistries: each is reached with its credentials, and what to do
+// is said of one that is not.
+func TestDoctorAsksPrivateRegistries(t *testing.T) {
+	h := newHospital(t)
+	const token = "hunter2-hunter2"
+	corp := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/none"):
+			http.NotFound(w, r)
+		case r.Header.Get("Authorization") == "":
+			w.WriteHeader(http.StatusUnauthorized)
+		case !strings.HasSuffix(r.Header.Get("Authorization"), token):
+			w.WriteHeader(http.StatusForbidden)
+		case strings.HasPrefix(r.URL.Path, "/away/"):
+			fmt.Fprint(w, `{"dl":"https://elsewhere.example.invalid/{crate}"}`)
+		case strings.HasSuffix(r.URL.Path, "/config.json"):
+			fmt.Fprintf(w, `{"dl":"http://%s/dl","auth-required":true}`, r.Host)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	t.Cleanup(corp.Close)
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // refused handshakes
+	t.Cleanup(secure.Close)
+	plain, err := os.ReadFile(h.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct{ registry, token, want string }{
+		"cargo":               {"ecosystem = 'cargo'\nsources = ['sparse+" + corp.URL + "/index/']\ntoken-env = 'CORP_TOKEN'", token, "ok    registry corp  answers in"},
+		"python":              {"ecosystem = 'pypi'\nsources = ['" + corp.URL + "/simple']\ntoken-env = 'CORP_TOKEN'", token, "ok    registry corp  answers in"},
+		"a mirror":            {"mirrors = 'pypi'\nsources = ['" + corp.URL + "/simple']", "", "a mirror that is not asked"},
+		"without credentials": {"ecosystem = 'cargo'\nsources = ['sparse+" + corp.URL + "/index/']", "", "To do: it wants credentials"},
+		"with an old token":   {"ecosystem = 'pypi'\nsources = ['" + corp.URL + "/simple']\ntoken-env = 'CORP_TOKEN'", "old-" + strings.ToUpper(token), "To do: it refuses the token"},
+		"archives elsewhere":  {"ecosystem = 'cargo'\nsources = ['sparse+" + corp.URL + "/away/']\ntoken-env = 'CORP_TOKEN'", token, "To do: its index leads to that host"},
+		"no index there":      {"ecosystem = 'cargo'\nsources = ['sparse+" + corp.URL + "/none/']\ntoken-env = 'CORP_TOKEN'", token, "To do: see whether index is"},
+		"nobody there":        {"ecosystem = 'pypi'\nsources = ['http://127.0.0.1:1/simple']", "", "To do: see whether index is right"},
+		"an own authority":    {"ecosystem = 'pypi'\nsources = ['" + secure.URL + "/simple']", "", "To do: name the certificates of its authority in ca-file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := *h
+			h.config = filepath.Join(t.TempDir(), "lockkeeper.toml")
+			if err := os.WriteFile(h.config, append(slices.Clone(plain), "[[registry]]\nname = 'corp'\n"+test.registry+"\n"...), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			text, code := h.visit("CORP_TOKEN=" + test.token)
+			if !strings.Contains(text, test.want) || (code == exitOK) == strings.Contains(test.want, "To do") {
+				t.Errorf("exit code %d; it does not say %q:\n%s", code, test.want, text)
+			}
+			if strings.Contains(text, token) || strings.Contains(text, strings.ToUpper(token)) {
+				t.Errorf("promise 10: the token is shown:\n%s", text)
+			}
+		})
+	}
+}
+
+// TestDoctorSaysWhatToDo for each thing that is wrong.
+func TestDoctorSaysWhatToDo(t *testing.T) {
+	h := newHospital(t)
+	refuses := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }))
+	t.Cleanup(refuses.Close)
+	h.forge.SetWebhook(refuses.URL, "another secret")
+	h.forge.AddRepo("alice", "gadget", githubtest.RepoOptions{})
+	if err := h.forge.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	text, _ := h.visit()
+	for _, want := range []string{"Invalid HTTP Response: 400", "To do: the server did not accept the signature"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("a secret that differs: it does not say %q:\n%s", want, text)
+		}
+	}
+	text, _ = h.visit("LOCKKEEPER_STORE_PATH=/nowhere/at/all.db")
+	if bad, todo := strings.Count(text, "FAIL"), strings.Count(text, "To do: "); bad != 2 || todo != bad {
+		t.Errorf("%d things are wrong, and %d times it is said what to do:\n%s", bad, todo, text)
+	}
+	config, err := os.ReadFile(h.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after, _ := strings.Cut(string(config), "[github]")
+	_, after, _ = strings.Cut(after, "[store]")
+	if err := os.WriteFile(h.config, []byte(before+"[store]"+after), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := h.visit(); !strings.Contains(text, "lockkeeper setup") {
+		t.Errorf("without an App it does not say how to make one:\n%s", text)
 	}
 }

@@ -97,6 +97,13 @@ func (a *alternate) endpoints(ctx context.Context) (endpoints, error) {
 	return at, nil
 }
 
+// Probe looks whether an index is one, by its config.json, which names where archives
+// are. Of the public registry nothing is asked.
+func (c *Client) Probe(ctx context.Context) error {
+	_, err := c.of(ctx)
+	return err
+}
+
 // read takes over what leads to the index's own host. An API elsewhere is none; an
 // archive elsewhere would be missing for no reason that anybody could see.
 func (a *alternate) read(data []byte) (indexConfig, error) {
