@@ -96,7 +96,8 @@ func (w *worker) installation(ctx context.Context) error {
 		}
 		next = next.Add(w.cfg.Onboarding.pace())
 	}
-	return nil
+	// What was open before the App came must not wait until its turn.
+	return w.sweepInstallation(ctx, w.job.Installation)
 }
 
 func (o *Onboarding) pace() time.Duration {

@@ -43,6 +43,18 @@ func TestNeverDelivered(t *testing.T) {
 	}
 }
 
+// TestOpenBeforeInstalled: pull requests that were open when the App was installed get
+// their check then.
+func TestOpenBeforeInstalled(t *testing.T) {
+	w := newWorld(t, somePolicy)
+	w.looked()
+	w.repo.Uninstall()
+	p := w.open(map[string]string{"Cargo.lock": w.lock("grabber@2.0.0", "quiet@1.0.0")})
+	w.want(p, "", "while it is not installed")
+	w.repo.Install()
+	w.want(p, "action_required", "once it is installed")
+}
+
 // forgetSweeps makes all repositories due. The clock cannot run that far ahead: the
 // App's assertions are signed by the real one.
 func (w *world) forgetSweeps() {

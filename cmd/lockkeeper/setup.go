@@ -176,17 +176,15 @@ func printSecret(p *process, name string, choice setup.Choice, made *github.Made
 	}); err != nil {
 		return err
 	}
-	values := []string{
-		"contact=" + cmp.Or(choice.Contact, made.Page), "github.existingSecret=" + name, "github.appId=" + strconv.FormatInt(made.ID, 10),
-		"pages.publicUrl=" + choice.PublicURL, "pages.clientId=" + made.ClientID,
-	}
+	fmt.Fprintf(p.stderr, "Values for the chart (deploy/helm):\n\ncontact: %q\ngithub:\n  appId: %d\n  existingSecret: %q\n", cmp.Or(choice.Contact, made.Page), made.ID, name)
 	if api := choice.APIURL(); api != "" {
-		values = append(values, "github.apiUrl="+api)
+		fmt.Fprintf(p.stderr, "  apiUrl: %q\n", api)
 	}
+	fmt.Fprintf(p.stderr, "pages:\n  publicUrl: %q\n  clientId: %q\n", choice.PublicURL, made.ClientID)
 	if !choice.Wants(github.FeatureCuration) {
-		values = append(values, "curation.onboarding=none", "curation.record=none")
+		fmt.Fprint(p.stderr, "extraEnv:\n  - {name: LOCKKEEPER_CURATION_ONBOARDING, value: none}\n  - {name: LOCKKEEPER_CURATION_RECORD, value: none}\n")
 	}
-	fmt.Fprintf(p.stderr, "Values for the chart:\n  --set %s\nInstall the App: %s\n", strings.Join(values, " \\\n  --set "), made.InstallURL())
+	fmt.Fprintf(p.stderr, "\nInstall the App: %s\n", made.InstallURL())
 	return nil
 }
 

@@ -269,7 +269,7 @@ func setUpForKubernetes(t *testing.T, w *setuptest.World) {
 	if secret.Kind != "Secret" || secret.StringData["private-key.pem"] != string(w.GitHub.PrivateKeyPEM()) || secret.StringData["webhook-secret"] == "" || secret.StringData["client-secret"] != w.GitHub.ClientSecret() {
 		t.Errorf("the Secret has the keys %v", secret.StringData)
 	}
-	if !strings.Contains(errs, "github.existingSecret=lockkeeper-github") || strings.Contains(errs, secret.StringData["webhook-secret"]) {
+	if !strings.Contains(errs, "existingSecret: \"lockkeeper-github\"") || strings.Contains(errs, secret.StringData["webhook-secret"]) {
 		t.Errorf("on standard error: %s", errs)
 	}
 	if _, err := os.Stat(filepath.Join(w.Dir, "lockkeeper.toml")); err == nil {
