@@ -45,6 +45,8 @@
 //     ask about, and tracing sends them to a collector.
 //   - server answers webhooks, runs jobs and writes the check run and the one
 //     comment. server/pages is what people see in a browser, server/pages/browsertest
-//     looks at it in one.
-//   - config is the server's own configuration; cmd/lockkeeper is the command.
+//     looks at it in one. server/setup is the page of a server that is not configured
+//     yet: it has the GitHub App made.
+//   - config is the server's own configuration; cmd/lockkeeper is the command,
+//     cmd/lockkeeper/setuptest runs it as somebody has it who never had it before.
 package lockkeeper

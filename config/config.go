@@ -10,8 +10,8 @@
 // setting is overridden in silence. A variable that is empty counts as not set.
 //
 // It promises that an unknown key is an error with its line, that the server does
-// not start without a webhook secret (promise 8), and that no secret is printed,
-// in errors neither (promise 10).
+// not start without a webhook secret (promise 8), that a new file replaces none, and
+// that no secret is printed, in errors neither (promise 10).
 package config
 
 import (

@@ -19,6 +19,7 @@ var elsewhere = map[string]string{
 	"go run ./cmd/lockkeeper demo": "TestDemo",
 	"lockkeeper demo":              "TestDemo",
 	"lockkeeper serve":             "TestServe",
+	"lockkeeper setup ":            "TestSetUp",
 	"lockkeeper owners import":     "testdata/script/owners.txtar",
 	"lockkeeper doctor --server":   "TestDoctor",
 	"lockkeeper store ":            "the scripts about stores in testdata/script",
