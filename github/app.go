@@ -70,11 +70,7 @@ type App struct {
 
 // New checks cfg and reads the key. It contacts nobody.
 func New(cfg Config) (*App, error) {
-	base, err := baseURL(cfg.BaseURL)
-	if err != nil {
-		return nil, err
-	}
-	web, err := webURL(cfg.WebURL, base)
+	base, web, err := cfg.addresses()
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +97,15 @@ func New(cfg Config) (*App, error) {
 		return nil, errors.New("GitHub App: the private key is not an RSA key in PEM; use the file that GitHub generated")
 	}
 	return app, nil
+}
+
+// addresses are the bases of API and pages.
+func (cfg Config) addresses() (base, web *url.URL, err error) {
+	if base, err = baseURL(cfg.BaseURL); err != nil {
+		return nil, nil, err
+	}
+	web, err = webURL(cfg.WebURL, base)
+	return base, web, err
 }
 
 func defaults(cfg *Config) {

@@ -217,11 +217,7 @@ type Maker struct {
 
 // NewMaker checks cfg, of which AppID and PrivateKey are not used. It contacts nobody.
 func NewMaker(cfg Config) (*Maker, error) {
-	base, err := baseURL(cfg.BaseURL)
-	if err != nil {
-		return nil, err
-	}
-	web, err := webURL(cfg.WebURL, base)
+	base, web, err := cfg.addresses()
 	if err != nil {
 		return nil, err
 	}

@@ -69,11 +69,7 @@ func NewWorkflow(cfg Config, token string) (*Client, error) {
 const actionsBot = "github-actions[bot]"
 
 func withToken(cfg Config, token string) (*Client, *url.URL, error) {
-	base, err := baseURL(cfg.BaseURL)
-	if err != nil {
-		return nil, nil, err
-	}
-	web, err := webURL(cfg.WebURL, base)
+	base, web, err := cfg.addresses()
 	if err != nil {
 		return nil, nil, err
 	}
