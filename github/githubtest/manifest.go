@@ -204,6 +204,7 @@ func (s *Server) takeApp(m *manifest, slug string, owner *account) error {
 	s.cfg.Permissions, s.cfg.Events = maps.Clone(m.Permissions), slices.Clone(m.Events)
 	s.appOwner, s.appName, s.external, s.setupURL, s.private = owner, m.Name, m.URL, m.SetupURL, !m.Public
 	s.appAccount = s.addAccount(slug+"[bot]", accountBot)
+	s.appLogin.Store(&s.appAccount.Login)
 	s.clientSecret, s.hookSecret = randomHex(20), ""
 	if m.HookAttributes == nil {
 		return nil

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -101,6 +102,8 @@ type Server struct {
 	hooks   *hookQueue
 	faults  *faultList
 	log     requestLog
+	// appLogin may be asked for by what Intercept is given, which is called with mu held.
+	appLogin atomic.Pointer[string]
 
 	mu            sync.Mutex // guards everything below, and all that hangs from it
 	base          string     // scheme and host, no trailing slash
@@ -147,6 +150,7 @@ func New(cfg Config) (*Server, error) {
 	s.hooks.setApp(cfg.AppID)
 	s.appOwner = s.addAccount("app-owner", accountUser)
 	s.appAccount = s.addAccount(cfg.AppSlug+"[bot]", accountBot)
+	s.appLogin.Store(&s.appAccount.Login)
 	s.api = s.newAPI()
 	s.pages = s.newPages()
 	return s, nil
@@ -183,11 +187,7 @@ func (s *Server) AppID() int64 {
 }
 
 // AppLogin is the login under which the App comments.
-func (s *Server) AppLogin() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.appAccount.Login
-}
+func (s *Server) AppLogin() string { return *s.appLogin.Load() }
 
 // PrivateKeyPEM is the App's private key in the form in which GitHub hands it
 // out.
