@@ -33,7 +33,11 @@ func Creatable(path string) error {
 	}
 	probe, err := os.CreateTemp(filepath.Dir(path), ".lockkeeper-*")
 	if err != nil {
-		return fmt.Errorf("write the configuration: %w; name another place with --config, or make the directory writable", err)
+		var at *fs.PathError
+		if errors.As(err, &at) { // which names a file that nobody knows
+			err = at.Err
+		}
+		return fmt.Errorf("write the configuration into %s: %w; name another place with --config, or make the directory writable", filepath.Dir(path), err)
 	}
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }

@@ -121,7 +121,7 @@ func TestCreateLeavesNothing(t *testing.T) {
 			t.Errorf("%s: left %v, %v", name, left, err)
 		}
 	}
-	if err := Creatable(filepath.Join(dir, "nowhere", "lockkeeper.toml")); err == nil || !strings.Contains(err.Error(), "--config") {
+	if err := Creatable(filepath.Join(dir, "nowhere", "lockkeeper.toml")); err == nil || !strings.Contains(err.Error(), "nowhere: no such file or directory; name another place with --config") {
 		t.Errorf("a directory that is not there: %v", err)
 	}
 }
