@@ -85,11 +85,12 @@ func New(cfg Config) (*App, error) {
 		id: cfg.AppID, web: web, api: base, transport: cfg.Transport, timeout: cfg.OperationTimeout, loginTimeout: cfg.Timeout, backoff: cfg.Backoff,
 		clients: map[int64]*Client{},
 	}
+	known := newAnswerCache(maxAnswers)
 	app.creator = githubapp.NewClientCreator(base.String(), "", cfg.AppID, cfg.PrivateKey,
 		githubapp.WithClientUserAgent(cfg.UserAgent),
 		githubapp.WithTransport(&wire{next: cfg.Transport, origin: base, now: time.Now, observer: cfg.Observer}),
 		githubapp.WithClientMiddleware(func(next http.RoundTripper) http.RoundTripper {
-			return &attempts{next: next, timeout: cfg.Timeout, backoff: cfg.Backoff, now: time.Now}
+			return &attempts{next: next, timeout: cfg.Timeout, backoff: cfg.Backoff, now: time.Now, answers: known}
 		}))
 	app.self = &session{timeout: cfg.OperationTimeout, create: app.creator.NewAppClient}
 	if _, _, err := app.self.current(); err != nil {
@@ -304,7 +305,12 @@ func list[T any](what string, limit int, fetch func(page int) ([]T, *github.Resp
 			return nil, &TooLarge{What: fmt.Sprintf("%s: more than %d", what, limit), Limit: int64(limit)}
 		}
 		if resp.NextPage == 0 {
-			return all, nil
+			// GitHub said that the page is what it was. Whether there is a next one by
+			// now it did not say: a full page may have got one.
+			if len(items) < perPage || resp.Header.Get(fromCache) == "" {
+				return all, nil
+			}
+			resp.NextPage = page + 1
 		}
 		// Pages that lead back, or on and on with nothing on them, are no list.
 		if resp.NextPage <= page || resp.NextPage > maxPages {

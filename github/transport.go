@@ -21,7 +21,8 @@ import (
 // A request passes through, from the outside: go-github, attempts (one per
 // client), go-githubapp's authentication, wire (one per App), Config.Transport.
 // go-githubapp puts its middleware outside of authentication and its transport
-// inside, so that wire sees what is really sent, token requests included.
+// inside, so that wire sees what is really sent, token requests included. attempts asks
+// by what it kept of answers whether they still hold: see answers.go.
 
 // maxAnswer bounds an answer in bytes. The largest one is a recursive tree: at
 // most 7 MB of paths, some three times that as JSON.
@@ -211,6 +212,8 @@ type attempts struct {
 	timeout time.Duration // of one attempt
 	backoff time.Duration // before the second attempt; doubles
 	now     func() time.Time
+	// answers to ask GitHub about, nil: none are kept.
+	answers *answerCache
 
 	mu    sync.Mutex
 	until time.Time // guarded by mu: GitHub wants no request before
@@ -304,22 +307,34 @@ func (a *attempts) learn(resp *http.Response, err error) {
 }
 
 // once sends req and reads its answer, so that a connection that breaks in the
-// middle of it counts as a failed attempt and not as a strange document.
+// middle of it counts as a failed attempt and not as a strange document. An answer
+// that GitHub gave before is not sent again.
 func (a *attempts) once(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(req.Context(), a.timeout)
 	defer cancel()
-	resp, err := a.next.RoundTrip(req.WithContext(ctx))
+	asked, kept := a.answers.ask(req)
+	resp, err := a.next.RoundTrip(asked.WithContext(ctx))
 	if err != nil {
+		a.answers.keep(req, nil, nil, err)
 		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	limit := answerLimit(req.Context())
-	data, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	var data []byte
+	repeated := kept != nil && resp.StatusCode == http.StatusNotModified
+	if repeated {
+		data, err = kept.again(resp)
+	} else {
+		data, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read answer: %w", err)
 	}
 	if int64(len(data)) > limit {
 		return nil, &TooLarge{What: fmt.Sprintf("answer to %s %s: more than %d bytes", req.Method, req.URL.Path, limit), Limit: limit}
+	}
+	if !repeated {
+		a.answers.keep(req, resp, data, nil)
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(data))
 	resp.ContentLength = int64(len(data))

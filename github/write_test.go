@@ -387,14 +387,14 @@ func TestSuspended(t *testing.T) {
 func TestRateLimitOfTheFake(t *testing.T) {
 	w := newWorld(t, githubtest.Config{RateLimit: 2})
 	var err error
-	for range 3 {
-		_, err = w.client.Pull(t.Context(), w.repo, 1)
+	for _, branch := range []string{"main", "feature", "main"} {
+		_, err = w.client.Tip(t.Context(), w.repo, branch)
 	}
 	var limited *github.RateLimited
 	if !errors.As(err, &limited) || !limited.Until.After(w.clock.Now()) {
 		t.Errorf("%v", err)
 	}
-	if n := w.CountRequests("GET", "/repos/*/*/pulls"); n != 2 {
+	if n := w.CountRequests("GET", "/repos/*/*/git/ref"); n != 2 {
 		t.Errorf("%d requests", n)
 	}
 }

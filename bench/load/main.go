@@ -83,6 +83,7 @@ func run(o options, out io.Writer) error {
 	r.GitHub.SetLatency(o.latency)
 	fail(r, o.errors)
 	r.GitHub.ResetRequests()
+	used := r.GitHub.Used("owner")
 	before := len(r.GitHub.Deliveries())
 	profiled := profile(servers[0], o.profile)
 	began := time.Now()
@@ -107,7 +108,7 @@ func run(o options, out io.Writer) error {
 	if err := <-profiled; err != nil {
 		return err
 	}
-	return report(out, o, r, servers, pulls, opened, before, delivered, took)
+	return report(out, o, r, servers, pulls, opened, before, r.GitHub.Used("owner")-used, delivered, took)
 }
 
 // fail has some of GitHub's answers be errors, evenly.
@@ -144,7 +145,7 @@ func profile(one *rig.Replica, file string) <-chan error {
 	return done
 }
 
-func report(out io.Writer, o options, r *rig.Rig, servers []*rig.Replica, pulls []*githubtest.Pull, opened map[string]time.Time, before int, delivered, took time.Duration) error {
+func report(out io.Writer, o options, r *rig.Rig, servers []*rig.Replica, pulls []*githubtest.Pull, opened map[string]time.Time, before, counted int, delivered, took time.Duration) error {
 	refused, wrong := 0, 0
 	deliveries := r.GitHub.Deliveries()[before:]
 	for _, d := range deliveries {
@@ -179,7 +180,7 @@ func report(out io.Writer, o options, r *rig.Rig, servers []*rig.Replica, pulls 
 	fmt.Fprintf(out, "deliveries: %d in %s, %.0f a second, %d refused\n", len(deliveries), delivered.Round(time.Millisecond), float64(len(deliveries))/delivered.Seconds(), refused)
 	fmt.Fprintf(out, "checks: %d right, %d wrong or missing, all after %s, %.1f a second\n", len(latencies), wrong, took.Round(time.Millisecond), float64(len(pulls))/took.Seconds())
 	fmt.Fprintf(out, "webhook to check, whole seconds: p50 %s, p99 %s\n", at(50), at(99))
-	fmt.Fprintf(out, "calls to GitHub for each pull request: %.1f\n", float64(own)/float64(len(pulls)))
+	fmt.Fprintf(out, "calls to GitHub for each pull request: %.1f, of which %.1f count against the limit\n", float64(own)/float64(len(pulls)), float64(counted)/float64(len(pulls)))
 	for i, one := range servers {
 		now, peak, err := one.Resident()
 		if err != nil {

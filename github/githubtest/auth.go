@@ -199,15 +199,10 @@ func (t *token) sees(r *Repo) bool {
 func (s *Server) Spend(owner string, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, i := range s.installations {
-		if strings.EqualFold(i.account.Login, owner) {
-			for range n {
-				i.spend(s.now(), s.cfg.RateLimit)
-			}
-			return
-		}
+	i := s.installationOf(owner)
+	for range n {
+		i.spend(s.now(), s.cfg.RateLimit)
 	}
-	panic(fmt.Sprintf("githubtest: the app is not installed for %s", owner))
 }
 
 // spend counts a request against the hourly limit.
@@ -221,6 +216,31 @@ func (i *installation) spend(now time.Time, limit int) (remaining int, reset tim
 	}
 	i.used++
 	return limit - i.used, reset, true
+}
+
+// refund takes back the last spend: GitHub does not count an answer that brought
+// nothing.
+func (i *installation) refund(limit int) (remaining int, reset time.Time) {
+	i.used--
+	return limit - i.used, i.windowStart.Add(time.Hour)
+}
+
+// Used is how many requests of the present hour count against the limit of the
+// installation of an owner.
+func (s *Server) Used(owner string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.installationOf(owner).used
+}
+
+// installationOf is the App's in an account that has it.
+func (s *Server) installationOf(owner string) *installation {
+	for _, i := range s.installations {
+		if strings.EqualFold(i.account.Login, owner) {
+			return i
+		}
+	}
+	panic(fmt.Sprintf("githubtest: the app is not installed for %s", owner))
 }
 
 // Token is an access token of the installation in r's account, as good as one

@@ -179,9 +179,10 @@ func TestSuspendedAndRevoked(t *testing.T) {
 func TestRateLimit(t *testing.T) {
 	w := newWorld(t, githubtest.Config{RateLimit: 3})
 	// go-github remembers limits and then refuses by itself: a new client each time.
+	token := w.repo.Token()
 	get := func(etag string) (status, remaining int, tag string) {
 		t.Helper()
-		c := w.client(w.wire).WithAuthToken(w.repo.Token())
+		c := w.client(w.wire).WithAuthToken(token)
 		req, err := c.NewRequest(http.MethodGet, "repos/acme/widget", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -207,14 +208,19 @@ func TestRateLimit(t *testing.T) {
 		t.Errorf("above the limit: %d", status)
 	}
 	w.clock.Advance(time.Second)
+	token = w.repo.Token()
+	if status, remaining, _ := get(tag); status != http.StatusOK || remaining != 2 {
+		t.Errorf("with the ETag of another token, in the next hour: %d, %d remaining", status, remaining)
+	}
+	_, _, tag = get("")
 	// An answer that the caller has already costs nothing.
 	for range 5 {
-		if status, _, _ := get(tag); status != http.StatusNotModified {
-			t.Errorf("with its ETag: %d", status)
+		if status, remaining, again := get(tag); status != http.StatusNotModified || remaining != 1 || again != tag {
+			t.Errorf("with its ETag: %d, %d remaining, %s", status, remaining, again)
 		}
 	}
-	if status, remaining, _ := get(""); status != http.StatusOK || remaining != 2 {
-		t.Errorf("in the next hour: %d, %d remaining", status, remaining)
+	if used := w.Used("acme"); used != 2 {
+		t.Errorf("%d requests count, want 2", used)
 	}
 	w.repo.Commit("main", githubtest.CommitSpec{Message: "Changes the repository", Author: "alice", Files: map[string]string{"x": "x"}})
 	w.repo.OpenPull("carol", "main", "feature", "Backwards", "")
