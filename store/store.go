@@ -38,7 +38,7 @@ type Store struct {
 // address that begins with "postgres://" is that of a PostgreSQL database, which
 // any number of processes may share; anything else is the path of a SQLite
 // database, which is made if it is missing, readable by its owner alone, and which
-// one process at a time may have open.
+// one server at a time may work on (see Serve).
 func Open(ctx context.Context, location string) (*Store, error) {
 	if IsPostgres(location) {
 		return openPostgres(ctx, location)

@@ -80,6 +80,8 @@ type served struct {
 	app    *github.App
 	ops    *operations
 	db     *store.Store
+	// letGo ends having the database to itself; see store.Serve.
+	letGo func() error
 }
 
 // startServing begins to do jobs. Requests that come to address are its caller's to hand
@@ -94,6 +96,9 @@ func startServing(ctx context.Context, cfg *config.Config, log zerolog.Logger, a
 			err = errors.Join(err, s.release(ctx))
 		}
 	}()
+	if s.letGo, err = store.Serve(cfg.Store.Location()); err != nil {
+		return nil, err
+	}
 	if s.db, err = store.Open(ctx, cfg.Store.Location()); err != nil {
 		return nil, err
 	}
@@ -125,6 +130,9 @@ func (s *served) release(ctx context.Context) error {
 	}
 	if s.db != nil {
 		errs = append(errs, s.db.Close())
+	}
+	if s.letGo != nil {
+		errs = append(errs, s.letGo())
 	}
 	return errors.Join(errs...)
 }

@@ -26,31 +26,39 @@ func TestServe(t *testing.T) {
 	t.Run("PostgreSQL", func(t *testing.T) { testServe(t, []string{"LOCKKEEPER_STORE_URL=" + pgtest.New(t)}) })
 }
 
-func testServe(t *testing.T, env []string) {
-	dir := t.TempDir()
+// serverConfig writes what a server needs to dir, and returns its configuration. GitHub
+// is where nobody listens.
+func serverConfig(t *testing.T, dir, secret string) string {
+	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
-	const secret = "a secret of forty characters, to be found"
+	config := filepath.Join(dir, "config.toml")
 	files := map[string]string{
-		"app.pem": string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})),
-		"secret":  secret + "\n",
-		"config.toml": "[server]\nlisten = \"127.0.0.1:0\"\ncontact = \"ops@example.invalid\"\n" +
+		filepath.Join(dir, "app.pem"): string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})),
+		filepath.Join(dir, "secret"):  secret + "\n",
+		config: "[server]\nlisten = \"127.0.0.1:0\"\ncontact = \"ops@example.invalid\"\n" +
 			"[github]\napi-url = \"http://127.0.0.1:1/api/v3\"\nweb-url = \"http://127.0.0.1:1\"\napp-id = 7\nprivate-key-file = '" + filepath.Join(dir, "app.pem") + "'\nwebhook-secret-file = '" + filepath.Join(dir, "secret") + "'\n" +
 			"[store]\npath = '" + filepath.Join(dir, "db") + "'\n[cache]\ndir = '" + filepath.Join(dir, "cache") + "'\n",
 	}
 	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return config
+}
+
+func testServe(t *testing.T, env []string) {
+	const secret = "a secret of forty characters, to be found"
+	config := serverConfig(t, t.TempDir(), secret)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	reader, writer := io.Pipe()
 	exit := make(chan int, 1)
 	go func() {
-		exit <- run(ctx, []string{"serve", "--config", filepath.Join(dir, "config.toml")}, env, strings.NewReader(""), io.Discard, writer)
+		exit <- run(ctx, []string{"serve", "--config", config}, env, strings.NewReader(""), io.Discard, writer)
 		writer.Close()
 	}()
 	var log bytes.Buffer

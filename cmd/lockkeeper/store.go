@@ -100,6 +100,11 @@ func (c *storeCopyCmd) Run(p *process) (err error) {
 	if !store.IsPostgres(to) {
 		return usageError{errors.New("there is no PostgreSQL database to copy to: set url in [store], or LOCKKEEPER_STORE_URL, or give --to with its address")}
 	}
+	release, err := store.Serve(c.From) // what a server still does would be left behind
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	source, err := store.Open(p.ctx, c.From)
 	if err != nil {
 		return err
