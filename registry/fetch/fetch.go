@@ -119,7 +119,7 @@ func New(cfg Config, bases ...string) (*Client, error) {
 	c.http = &retryablehttp.Client{
 		HTTPClient: &http.Client{
 			Transport: &gate{
-				hosts: h, slots: semaphore.NewWeighted(int64(cfg.Concurrency)),
+				hosts: h, away: &absences{now: cfg.Now}, slots: semaphore.NewWeighted(int64(cfg.Concurrency)),
 				timeout: cfg.Timeout, deadline: cfg.Deadline,
 				userAgent: userAgent(cfg), next: cfg.Transport,
 				authorized: authorized, authorize: cfg.Authorization.Set,
@@ -319,7 +319,8 @@ func permanent(err error) bool {
 	var size *SizeError
 	var budget budgetError
 	var path *os.PathError // the cache's disk, not the network
-	return errors.As(err, &host) || errors.As(err, &status) || errors.As(err, &size) ||
+	var away *AwayError
+	return errors.As(err, &host) || errors.As(err, &away) || errors.As(err, &status) || errors.As(err, &size) ||
 		errors.As(err, &budget) || errors.As(err, &path) || errors.Is(err, errFinal)
 }
 
@@ -340,6 +341,10 @@ func retryAfter(resp *http.Response) time.Duration {
 func giveUp(resp *http.Response, err error, attempts int) (*http.Response, error) {
 	if resp != nil {
 		resp.Body.Close()
+	}
+	var away *AwayError
+	if errors.As(err, &away) {
+		return nil, away // how often that was found out says nothing more
 	}
 	var failed *url.Error
 	if errors.As(err, &failed) { // the library's own, with the URL of the last redirect

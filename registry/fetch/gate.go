@@ -17,6 +17,7 @@ import (
 // rests on: what is checked here cannot be gone around by a layer above.
 type gate struct {
 	hosts     hosts
+	away      *absences
 	slots     *semaphore.Weighted
 	timeout   time.Duration
 	deadline  time.Duration
@@ -43,10 +44,16 @@ func (g *gate) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := g.hosts.check(req.URL); err != nil {
 		return nil, err
 	}
+	if err := g.away.check(req.URL); err != nil {
+		return nil, err // before it would wait for its budget
+	}
 	ctx := req.Context()
 	if budget, ok := ctx.Value(budgetKey{}).(Budget); ok {
 		if err := budget.Wait(ctx); err != nil {
 			return nil, budgetError{fmt.Errorf("wait for the registry's rate budget: %w", err)}
+		}
+		if err := g.away.check(req.URL); err != nil {
+			return nil, err // those before it in the line found out
 		}
 	}
 	if err := g.slots.Acquire(ctx, 1); err != nil {
@@ -71,6 +78,7 @@ func (g *gate) RoundTrip(req *http.Request) (*http.Response, error) {
 		g.authorize(out.Header)
 	}
 	resp, err := g.next.RoundTrip(out)
+	g.away.note(req.URL, err)
 	if err != nil {
 		err = body.explain(err)
 		body.release()
