@@ -38,7 +38,7 @@ func Evaluate(in Input) Decision {
 	}
 	tooNew := young(in.Findings)
 	for _, f := range in.Findings {
-		fresh := (f.Rule == BuildCodeAdded || f.Rule == BuildCodeGained || f.Rule == StartupHook) && tooNew[placeOf(f)]
+		fresh := (f.Rule == BuildCodeAdded || f.Rule == BuildCodeGained || f.Rule == CapabilityGained || f.Rule == StartupHook) && tooNew[placeOf(f)]
 		// With mode "all" no build code is too ordinary to be listed.
 		grave := f.strict() || fresh
 		level, why := in.Policy.levelFor(f, grave || in.Policy.All() && ownCode(f.Rule))

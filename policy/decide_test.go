@@ -235,7 +235,9 @@ func TestHarmlessCodeInReleasesOfSomeAge(t *testing.T) {
 		{"a hook that can do nothing may be a new one", []Finding{hook(nil)}, nil, ActionRequired},
 		{"a grave hook, changed", []Finding{hook(nil, buildcode.ReadEnv, buildcode.LoadCode)}, nil, ActionRequired},
 		{"a hook that is not known", []Finding{{Rule: StartupHook}}, nil, ActionRequired},
-		{"ordinary code that can do more", []Finding{finding(CapabilityGained, buildcode.Run("rustc"))}, nil, ActionRequired},
+		{"code that asks the compiler now, and can do nothing else", []Finding{finding(CapabilityGained, buildcode.Run("rustc"))}, nil, Success},
+		{"the same, too new", []Finding{finding(CapabilityGained, buildcode.Run("rustc")), tooNew}, nil, ActionRequired},
+		{"ordinary code that can do more", []Finding{finding(CapabilityGained, buildcode.Run("rustc"), buildcode.ReadEnv)}, nil, ActionRequired},
 	} {
 		if got := Evaluate(Input{Findings: test.findings, Policy: test.policy, Onboarded: true}); got.Conclusion != test.want {
 			t.Errorf("%s: %s, want %s: %q", test.name, got.Conclusion, test.want, got.Outcomes[0].Why)

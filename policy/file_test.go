@@ -120,7 +120,7 @@ func TestEveryRuleHasADefault(t *testing.T) {
 		rule        Rule
 		mild, grave Level
 	}{
-		{BuildCodeAdded, WarnLevel, SignOffLevel}, {CapabilityGained, SignOffLevel, SignOffLevel}, {StartupHook, WarnLevel, SignOffLevel}, {BuildCodeChanged, WarnLevel, SignOffLevel}, {SourceBuild, WarnLevel, SignOffLevel},
+		{BuildCodeAdded, WarnLevel, SignOffLevel}, {CapabilityGained, WarnLevel, SignOffLevel}, {StartupHook, WarnLevel, SignOffLevel}, {BuildCodeChanged, WarnLevel, SignOffLevel}, {SourceBuild, WarnLevel, SignOffLevel},
 		{ReleaseTooNew, WarnLevel, SignOffLevel}, {ChecksumChanged, BlockLevel, BlockLevel}, {ChecksumMismatch, BlockLevel, BlockLevel},
 		{Unverified, SignOffLevel, SignOffLevel}, {"a-rule-of-the-future", SignOffLevel, SignOffLevel},
 	} {

@@ -17,7 +17,7 @@ var defaults = []struct {
 	{BuildCodeAdded, SignOffLevel, WarnLevel},
 	{BuildCodeGained, SignOffLevel, WarnLevel},
 	{BuildCodeChanged, SignOffLevel, WarnLevel},
-	{CapabilityGained, SignOffLevel, SignOffLevel},
+	{CapabilityGained, SignOffLevel, WarnLevel},
 	{BuildCodeUnlisted, SignOffLevel, SignOffLevel},
 	{BuildPathEntered, SignOffLevel, WarnLevel},
 	{StartupHook, SignOffLevel, WarnLevel},
@@ -104,12 +104,12 @@ func (p *Policy) Days(r Rule) int {
 func (p *Policy) LevelFor(f Finding) (Level, string) { return p.levelFor(f, f.strict()) }
 
 // strict reports whether f alone shows grave circumstances, in which the rule's
-// strict default holds. New build code is grave if it is able to do anything but
+// strict default holds. Build code that is new, or can do more, is grave if it is able to do anything but
 // ask the compiler, or if what it is able to do is not known. A start-up hook is not
 // grave if it was there before, is ordinary and can do no more than it could.
 func (f Finding) strict() bool {
 	switch f.Rule {
-	case BuildCodeAdded, BuildCodeGained:
+	case BuildCodeAdded, BuildCodeGained, CapabilityGained:
 		return f.Grave || f.Code == nil || f.Code.Digest == "" || slices.ContainsFunc(f.Code.Capabilities, func(c buildcode.Capability) bool {
 			return c != askCompiler
 		})

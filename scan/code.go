@@ -171,7 +171,7 @@ func (j *judgement) buildFinding(now, old *surfaces, oldErr error) {
 		f.Message = "changed its " + own
 		f.Grave = now.build.Grave()
 		if len(f.Code.Gained) > 0 {
-			f.Rule = policy.CapabilityGained
+			f.Rule, f.Grave = policy.CapabilityGained, f.Grave || !j.ageKnown
 			f.Message = fmt.Sprintf("changed its %s, which can now do more: %s", own, joinCapabilities(f.Code.Gained))
 		}
 	}
