@@ -103,6 +103,7 @@ func (s *Scanner) gather(ctx context.Context, in Input) (*gathered, error) {
 		return g, nil
 	}
 	watch := s.watched(ctx, in, g, base, head)
+	in = readAhead(ctx, in, differing, watch, base, head)
 	for _, path := range differing {
 		// A file of settings stays one, whatever includes it or links to it.
 		if name := watch.settingsName(path); name != "" {
