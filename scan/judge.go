@@ -170,6 +170,11 @@ const scanAgain = "that says nothing about the package; scan again when the regi
 // trouble is unverified for an error that may pass by itself.
 func (j *judgement) trouble(what, subject string, err error) {
 	j.retry = true
+	var away *registry.AwayError
+	if errors.As(err, &away) { // the same for all that it would have been asked
+		j.unverified(what, subject, away.Error()+"; scan again when it can")
+		return
+	}
 	j.unverified(what, subject, err.Error(), scanAgain)
 }
 

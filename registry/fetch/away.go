@@ -2,11 +2,12 @@ package fetch
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"sync"
 	"time"
+
+	"github.com/lockkeeper/lockkeeper/registry"
 )
 
 const (
@@ -17,17 +18,6 @@ const (
 	// else wait for every single attempt, each of them within the host's rate budget.
 	awayFor = 10 * time.Second
 )
-
-// AwayError says that a host could not be reached a moment ago, so that it was not tried
-// again.
-type AwayError struct {
-	Host string // one of those configured
-	Err  error  // what came of the last try
-}
-
-func (e *AwayError) Error() string { return fmt.Sprintf("%s cannot be reached: %v", e.Host, e.Err) }
-
-func (e *AwayError) Unwrap() error { return e.Err }
 
 // absences remembers which hosts cannot be reached.
 type absences struct {
@@ -43,12 +33,12 @@ type absence struct {
 	err      error
 }
 
-// check returns an *AwayError for a host that is known to be away.
+// check returns an *registry.AwayError for a host that is known to be away.
 func (a *absences) check(u *url.URL) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if away := a.tell[origin(u)]; away.failures >= awayAfter && a.now().Sub(away.last) < awayFor {
-		return &AwayError{Host: u.Host, Err: away.err}
+		return &registry.AwayError{Host: u.Host, Err: away.err}
 	}
 	return nil
 }

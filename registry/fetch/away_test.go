@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/registry"
 	"github.com/lockkeeper/lockkeeper/registry/fetch"
 )
 
@@ -44,7 +45,7 @@ func TestHostThatIsAway(t *testing.T) {
 		return err
 	}
 	for _, name := range []string{"one", "two", "three", "four", "five", "six"} {
-		var away *fetch.AwayError
+		var away *registry.AwayError
 		if err := get(name); !errors.As(err, &away) || !strings.Contains(err.Error(), "no route to host") {
 			t.Errorf("%s: %v, want that the host cannot be reached and why", name, err)
 		}

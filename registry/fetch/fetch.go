@@ -24,6 +24,8 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/semaphore"
+
+	"github.com/lockkeeper/lockkeeper/registry"
 )
 
 // Budget says when the next request to a limited service may be made.
@@ -319,7 +321,7 @@ func permanent(err error) bool {
 	var size *SizeError
 	var budget budgetError
 	var path *os.PathError // the cache's disk, not the network
-	var away *AwayError
+	var away *registry.AwayError
 	return errors.As(err, &host) || errors.As(err, &away) || errors.As(err, &status) || errors.As(err, &size) ||
 		errors.As(err, &budget) || errors.As(err, &path) || errors.Is(err, errFinal)
 }
@@ -342,7 +344,7 @@ func giveUp(resp *http.Response, err error, attempts int) (*http.Response, error
 	if resp != nil {
 		resp.Body.Close()
 	}
-	var away *AwayError
+	var away *registry.AwayError
 	if errors.As(err, &away) {
 		return nil, away // how often that was found out says nothing more
 	}
