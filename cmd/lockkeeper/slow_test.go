@@ -23,12 +23,14 @@ func TestSlowAndLargeClients(t *testing.T) {
 			http.Error(w, "cut short", http.StatusBadRequest)
 		}
 	})
-	t.Run("webhooks", func(t *testing.T) { testSlowAndLarge(t, received, "POST /webhook") })
+	t.Run("webhooks", func(t *testing.T) { testSlowAndLarge(t, received, "POST /webhook", true) })
 	operators := &operations{config: config.Metrics{Profiles: true}, metrics: metrics.New("test")}
-	t.Run("metrics", func(t *testing.T) { testSlowAndLarge(t, operators.handler(), "GET /metrics") })
+	t.Run("metrics", func(t *testing.T) { testSlowAndLarge(t, operators.handler(), "GET /metrics", false) })
 }
 
-func testSlowAndLarge(t *testing.T, handler http.Handler, request string) {
+// testSlowAndLarge: a handler that reads no body may have begun to answer before the
+// connection is ended for the rest of it.
+func testSlowAndLarge(t *testing.T, handler http.Handler, request string, reads bool) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -81,6 +83,9 @@ func testSlowAndLarge(t *testing.T, handler http.Handler, request string) {
 		answer, err := io.ReadAll(c) // ends when the server closes
 		if err != nil && !strings.Contains(err.Error(), "reset") {
 			t.Errorf("%s: the connection stays open: %v", name, err)
+		}
+		if !reads && (name == "half a body" || name == "a chunk and no more") {
+			continue
 		}
 		if ok := strings.HasPrefix(string(answer), "HTTP/1.1 200"); ok != (name == "stays idle") {
 			t.Errorf("%s: %.200q", name, answer)
