@@ -100,7 +100,9 @@ func TestGitHubTakesHalfAMinute(t *testing.T) {
 	for _, f := range []githubtest.Fault{
 		{Method: http.MethodGet, Path: "/repos/*/*/compare", Delay: 31 * time.Second},
 		{Method: http.MethodPost, Path: "/repos/*/*/check-runs", Delay: 31 * time.Second, Status: 502},
-		{Method: http.MethodPost, Path: "/repos/*/*/check-runs", Delay: 31 * time.Second, Status: 502, After: true},
+		// Held once it took effect: a delay would end, and the effect come, in the very
+		// moment in which the server gives up and looks.
+		{Method: http.MethodPost, Path: "/repos/*/*/check-runs", Hold: make(chan struct{}), After: true},
 		{Method: http.MethodGet, Path: "/repos/*/*/pulls", Delay: 28 * time.Second},
 		{Method: http.MethodPost, Path: "/repos/*/*/issues/*/comments", Delay: 28 * time.Second},
 	} {
