@@ -38,7 +38,7 @@ func (q *Queue) hurry(ctx context.Context, after time.Duration) error {
 			err := scan(&id)
 			early = append(early, id)
 			return err
-		}, `SELECT id FROM river_job WHERE kind = $2 AND state IN ('available', 'retryable', 'scheduled') AND scheduled_at > `+q.engine.moment,
+		}, `SELECT id FROM river_job WHERE kind = $2 AND state IN ('available', 'retryable', 'scheduled') AND scheduled_at > `+q.engine.moment("$1"),
 			now+after.Microseconds(), args{}.Kind())
 		if err != nil {
 			return err
@@ -51,7 +51,7 @@ func (q *Queue) hurry(ctx context.Context, after time.Duration) error {
 		if len(early) > 0 {
 			q.log.Warn().Int("jobs", len(early)).Msg("a clock was ahead: jobs that waited for its time are due now")
 		}
-		return t.exec(ctx, `DELETE FROM river_leader WHERE expires_at > `+q.engine.moment, now+leaderMost.Microseconds())
+		return t.exec(ctx, `DELETE FROM river_leader WHERE expires_at > `+q.engine.moment("$1"), now+leaderMost.Microseconds())
 	})
 	if err != nil {
 		return fmt.Errorf("look for jobs that wait by a wrong clock: %w", err)

@@ -33,8 +33,13 @@ type engine struct {
 	begin func(ctx context.Context) (tx, error)
 	// runner is SQL for the client that a row of river_job was last given to.
 	runner string
-	// moment is SQL for what scheduled_at holds, from the microseconds in $1.
-	moment string
+	// moment makes SQL for what scheduled_at holds, from SQL for microseconds.
+	moment func(micros string) string
+	// field is SQL for a number in the JSON of dirty.job, where %s is its name.
+	field string
+	// lockJobs ends a SELECT of rows of river_job, called j, that are going to be
+	// changed; those that another process has locked are left to it.
+	lockJobs string
 	// shared: other processes may be at work on the same database.
 	shared bool
 }
@@ -63,7 +68,10 @@ func newEngine(ctx context.Context, s *store.Store, config *river.Config) (*engi
 		if err != nil {
 			return nil, err
 		}
-		return &engine{client: c, shared: true, runner: `attempted_by[cardinality(attempted_by)]`, moment: `to_timestamp($1::bigint / 1000000.0)`,
+		return &engine{client: c, shared: true, runner: `attempted_by[cardinality(attempted_by)]`,
+			moment:   func(micros string) string { return `to_timestamp((` + micros + `)::bigint / 1000000.0)` },
+			field:    `(d.job::jsonb ->> '%s')::bigint`,
+			lockJobs: ` FOR UPDATE OF j SKIP LOCKED`,
 			begin: func(ctx context.Context) (tx, error) {
 				begun, err := pool.Begin(ctx)
 				return postgresTx{riverTx[pgx.Tx]{c, begun}}, err
@@ -73,7 +81,11 @@ func newEngine(ctx context.Context, s *store.Store, config *river.Config) (*engi
 	if err != nil {
 		return nil, err
 	}
-	return &engine{client: c, runner: `attempted_by ->> '$[#-1]'`, moment: `strftime('%Y-%m-%d %H:%M:%f', $1 / 1000000.0, 'unixepoch')`,
+	return &engine{client: c, runner: `attempted_by ->> '$[#-1]'`,
+		moment: func(micros string) string {
+			return `strftime('%Y-%m-%d %H:%M:%f', (` + micros + `) / 1000000.0, 'unixepoch')`
+		},
+		field: `d.job ->> '%s'`,
 		begin: func(ctx context.Context) (tx, error) {
 			begun, err := s.DB().BeginTx(ctx, nil)
 			return sqliteTx{riverTx[*sql.Tx]{c, begun}}, err

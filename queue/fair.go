@@ -37,7 +37,7 @@ func (q *Queue) place(ctx context.Context, t tx, job, installation int64, priori
 		return fmt.Errorf("find a place in the line: %w", err)
 	}
 	// Not when it is inserted: River takes a job with a moment for one that waits for it.
-	if err := t.exec(ctx, `UPDATE river_job SET scheduled_at = `+q.engine.moment+` WHERE id = $2`, at, job); err != nil {
+	if err := t.exec(ctx, `UPDATE river_job SET scheduled_at = `+q.engine.moment("$1")+` WHERE id = $2`, at, job); err != nil {
 		return fmt.Errorf("take a place in the line: %w", err)
 	}
 	return nil

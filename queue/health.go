@@ -35,20 +35,26 @@ func (q *Queue) Check(ctx context.Context) error {
 }
 
 // Oldest is for how long the job has been due that has waited longest, of the hundred
-// that came first; 0 where none is.
+// that came first and the hundred that come first of those set aside or tried again; 0
+// where none is.
 func (q *Queue) Oldest(ctx context.Context) (time.Duration, error) {
-	due, err := q.engine.JobList(ctx, river.NewJobListParams().Kinds(args{}.Kind()).States(rivertype.JobStateAvailable).
-		OrderBy(river.JobListOrderByID, river.SortOrderAsc).First(100))
-	if err != nil {
-		return 0, fmt.Errorf("look for the oldest job: %w", err)
-	}
 	var oldest time.Duration
-	for _, job := range due.Jobs {
-		since := job.ScheduledAt // of a retry
-		if job.CreatedAt.After(since) {
-			since = job.CreatedAt // of a new one, whose moment is but its place in the line
+	for _, state := range []rivertype.JobState{rivertype.JobStateAvailable, rivertype.JobStateScheduled} {
+		order := river.JobListOrderByID
+		if state == rivertype.JobStateScheduled {
+			order = river.JobListOrderByScheduledAt
 		}
-		oldest = max(oldest, time.Since(since))
+		due, err := q.engine.JobList(ctx, river.NewJobListParams().Kinds(dirtyKind).States(state).OrderBy(order, river.SortOrderAsc).First(100))
+		if err != nil {
+			return 0, fmt.Errorf("look for the oldest job: %w", err)
+		}
+		for _, job := range due.Jobs {
+			since := job.ScheduledAt // of a retry
+			if job.CreatedAt.After(since) {
+				since = job.CreatedAt // of a new one, whose moment is but its place in the line
+			}
+			oldest = max(oldest, time.Since(since))
+		}
 	}
 	return oldest, nil
 }

@@ -28,8 +28,8 @@ type process struct {
 	id string
 
 	mu sync.Mutex
-	// running are the runs of this process by key, and their generations.
-	running map[string]int64
+	// running are the runs of this process by key.
+	running map[string]underway
 	// unreleased are claims that the database did not take back when their runs
 	// ended, by key.
 	unreleased map[string]int64
@@ -38,12 +38,18 @@ type process struct {
 	end  context.CancelCauseFunc
 }
 
+// underway is a run of this process. Its generation is 0 until it has one.
+type underway struct {
+	generation int64
+	by         holder
+}
+
 func newProcess() *process {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
-	p := &process{id: fmt.Sprintf("%.60s-%s", host, rand.Text()), running: map[string]int64{}, unreleased: map[string]int64{}}
+	p := &process{id: fmt.Sprintf("%.60s-%s", host, rand.Text()), running: map[string]underway{}, unreleased: map[string]int64{}}
 	p.life, p.end = context.WithCancelCause(context.Background())
 	return p
 }
@@ -75,14 +81,16 @@ func (p *process) reserve(key string) bool {
 	if _, ok := p.running[key]; ok {
 		return false
 	}
-	p.running[key] = 0
+	p.running[key] = underway{}
 	return true
 }
 
 func (p *process) began(key string, generation int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.running[key] = generation
+	r := p.running[key]
+	r.generation = generation
+	p.running[key] = r
 	delete(p.unreleased, key)
 }
 
@@ -109,7 +117,7 @@ func (p *process) has(key string) bool {
 func (p *process) ended(key string, generation int64, released bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.running[key] != generation {
+	if p.running[key].generation != generation {
 		return // a newer run has taken its place
 	}
 	delete(p.running, key)

@@ -68,8 +68,9 @@ type Job struct {
 	Base string `json:"base,omitempty"` // base branch, for MergeGroup; for Pull the one that it probably goes to
 	SHA  string `json:"sha,omitempty"`  // commit, for MergeGroup and Commit
 
-	// Delivery is GitHub's id of the newest delivery about it, to find it again, and
-	// Received when that came in. Both are empty for what no delivery asked for.
+	// Delivery is GitHub's id of the newest delivery about it, or of the one that led to
+	// it by another job, to find it again. Received is when a delivery about it came in.
+	// Both are empty for what no delivery asked for.
 	Delivery string    `json:"delivery,omitempty"`
 	Received time.Time `json:"received,omitzero"`
 
@@ -151,6 +152,9 @@ type Queue struct {
 
 	started atomic.Bool
 	running atomic.Int64 // runs of this process
+
+	alone atomic.Pointer[alone] // see standBack
+	aside asides
 }
 
 // New prepares the queue in the database of s, where it makes River's tables. No
@@ -211,6 +215,7 @@ func (q *Queue) Put(ctx context.Context, j Job) error {
 	if err := q.engine.inTx(ctx, func(t tx) error { return q.putTx(ctx, t, key, j) }); err != nil {
 		return fmt.Errorf("queue %s: %w", key, err)
 	}
+	q.notAlone(holder{j.Installation, j.RepoID})
 	return nil
 }
 
@@ -270,7 +275,8 @@ func (q *Queue) insertTx(ctx context.Context, t tx, key string, priority int) (f
 	if !inserted.UniqueSkippedAsDuplicate {
 		return inserted.Job.ID, nil
 	}
-	if waits := inserted.Job.State; priority < byNobody && (waits == rivertype.JobStateScheduled || waits == rivertype.JobStateRetryable) {
+	waits := inserted.Job.State == rivertype.JobStateScheduled || inserted.Job.State == rivertype.JobStateRetryable
+	if waits && priority < byNobody && inserted.Job.ScheduledAt.After(time.Now()) { // what was set aside keeps its place
 		// News end a wait: what was retried for may be settled by them.
 		if err := t.retry(ctx, inserted.Job.ID); err != nil {
 			return 0, err
@@ -313,6 +319,17 @@ func (j Job) key() (string, error) {
 	return key, nil
 }
 
+// String says what the job is about as the queue's tables do: "pull:42:7" is pull request
+// 7 of the repository 42, "installation:5" an installation. Of what cannot be queued it
+// is the kind.
+func (j Job) String() string {
+	key, err := j.key()
+	if err != nil {
+		return string(j.Kind)
+	}
+	return key
+}
+
 // Start begins to run jobs. With SQLite those that a dead process was running go
 // first, since nobody else can be at them; with PostgreSQL they follow when that
 // process has been silent for long enough. Only Stop ends it; the end of ctx does
@@ -331,6 +348,7 @@ func (q *Queue) Start(ctx context.Context) error {
 		return fmt.Errorf("start queue: %w", err)
 	}
 	q.sweeper.Go(func() { q.sweepUntilStopped(context.WithoutCancel(ctx)) })
+	q.sweeper.Go(func() { q.bringBackUntilStopped(context.WithoutCancel(ctx)) })
 	beating, quiet := context.WithCancel(context.WithoutCancel(ctx))
 	q.quiet = quiet
 	if q.engine.shared {

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -19,7 +20,9 @@ type args struct {
 	Key string `json:"key"`
 }
 
-func (args) Kind() string { return "dirty" }
+const dirtyKind = "dirty"
+
+func (args) Kind() string { return dirtyKind }
 
 type worker struct {
 	river.WorkerDefaults[args]
@@ -37,8 +40,10 @@ const held = time.Second
 // nothing has happened since.
 func (w *worker) Work(ctx context.Context, job *river.Job[args]) error {
 	q := w.queue
-	begun, err := q.begin(ctx, job.Args.Key)
+	begun, err := q.begin(ctx, job)
 	switch {
+	case errors.Is(err, errOverShare):
+		return river.JobSnooze(2 * setAside) // it is brought back before
 	case errors.Is(err, sql.ErrNoRows):
 		return river.JobCancel(fmt.Errorf("nothing is known about %s", job.Args.Key))
 	case errors.Is(err, errHeld) || errors.Is(err, errTakenForDead):
@@ -50,6 +55,8 @@ func (w *worker) Work(ctx context.Context, job *river.Job[args]) error {
 	log := q.log.With().Str("job", job.Args.Key).Int64("generation", begun.Generation).Logger()
 	bounded, unbind := q.process.bound(log.WithContext(ctx))
 	defer unbind()
+	defer q.tryBringBack(context.WithoutCancel(ctx))
+	defer q.notAlone(holder{begun.job.Installation, begun.job.RepoID})
 	workErr := q.call(bounded, begun)
 
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), bookkeeping)
@@ -107,7 +114,8 @@ type run struct {
 // begin notes a new run and reads what has happened so far. It returns errHeld
 // while another run has the thing to itself: one of a process that lives, that
 // has not outlived its time, and that, if it is one of ours, really is under way.
-func (q *Queue) begin(ctx context.Context, key string) (begun run, err error) {
+func (q *Queue) begin(ctx context.Context, job *river.Job[args]) (begun run, err error) {
+	key := job.Args.Key
 	r := run{key: key}
 	if q.process.reserve(key) {
 		defer func() {
@@ -115,6 +123,9 @@ func (q *Queue) begin(ctx context.Context, key string) (begun run, err error) {
 				q.process.notBegun(key, r.Generation)
 			}
 		}()
+		if aside, err := q.standBack(ctx, job); err != nil || aside {
+			return run{}, cmp.Or(err, errOverShare)
+		}
 	} else if expired, err := q.outlived(ctx, key); err != nil || !expired {
 		return run{}, errors.Join(err, errHeld)
 	}

@@ -7,31 +7,38 @@ import (
 	"slices"
 )
 
+// given is one time that River gave a job to this process: its id, and when as the
+// database writes it.
+type given struct {
+	job int64
+	at  string
+}
+
 // strays puts back jobs that River's table says this process runs, and that it does not:
 // the answer that gave them to it did not arrive, since the database or this process
 // stood still for too long. River itself would find them when no run can take longer,
-// minutes later. seen are those of the look before, by their ids: one that ended a moment
-// ago is noted by River a moment later, and not there twice. It returns those of this
-// look.
-func (q *Queue) strays(ctx context.Context, seen map[int64]bool) (now map[int64]bool, err error) {
+// minutes later. seen are those of the look before: one that ended or stood back a moment
+// ago is noted by River a moment later, and not there twice, unless it was given to this
+// process again in between. It returns those of this look.
+func (q *Queue) strays(ctx context.Context, seen map[given]bool) (now map[given]bool, err error) {
 	err = q.engine.inTx(ctx, func(t tx) error {
-		now = map[int64]bool{}
+		now = map[given]bool{}
 		type stray struct {
 			key      string
 			priority int
 		}
 		old := map[int64]stray{}
 		err := t.rows(ctx, func(scan func(...any) error) error {
-			var id int64
+			var g given
 			var s stray
-			if err := scan(&id, &s.key, &s.priority); err != nil || q.process.has(s.key) {
+			if err := scan(&g.job, &g.at, &s.key, &s.priority); err != nil || q.process.has(s.key) {
 				return err
 			}
-			if now[id] = true; seen[id] {
-				old[id] = s
+			if now[g] = true; seen[g] {
+				old[g.job] = s
 			}
 			return nil
-		}, `SELECT id, args ->> 'key', priority FROM river_job WHERE state = 'running' AND kind = $1 AND `+q.engine.runner+` = $2`,
+		}, `SELECT id, coalesce(CAST(attempted_at AS TEXT), ''), args ->> 'key', priority FROM river_job WHERE state = 'running' AND kind = $1 AND `+q.engine.runner+` = $2`,
 			args{}.Kind(), q.process.id)
 		if err != nil {
 			return err

@@ -19,7 +19,7 @@ func testStray(t *testing.T, fresh func(testing.TB) string) {
 	if err := q.register(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	look := func(seen map[int64]bool, want int) map[int64]bool {
+	look := func(seen map[given]bool, want int) map[given]bool {
 		t.Helper()
 		now, err := q.strays(t.Context(), seen)
 		if err != nil || len(now) != want {
@@ -28,6 +28,12 @@ func testStray(t *testing.T, fresh func(testing.TB) string) {
 		return now
 	}
 	seen := look(nil, 1)
+	wantStats(t, q, Stats{Running: 1})
+	// It stood back after the first look and was just given to this process again.
+	if _, err := q.store.DB().ExecContext(t.Context(), `UPDATE river_job SET attempted_at = `+q.engine.moment(q.store.Now())); err != nil {
+		t.Fatal(err)
+	}
+	seen = look(seen, 1)
 	wantStats(t, q, Stats{Running: 1})
 	look(seen, 1)
 	wantStats(t, q, Stats{Waiting: 1})

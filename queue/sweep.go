@@ -48,7 +48,7 @@ func (q *Queue) sweepUntilStopped(ctx context.Context) {
 	defer sweeps.Stop()
 	defer clock.Stop()
 	last, wrong := time.Now(), false
-	var seen map[int64]bool
+	var seen map[given]bool
 	for {
 		var err error
 		select {
