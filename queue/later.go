@@ -106,6 +106,6 @@ func (w *laterWorker) Work(ctx context.Context, job *river.Job[later]) error {
 		return river.JobCancel(fmt.Errorf("read %s: %w", job.Args.Key, err))
 	}
 	j.Background = true
-	j.Delivery, j.Received = "", time.Time{} // that was answered by the run before
+	j.Received = time.Time{} // that was answered by the run before
 	return w.queue.Put(ctx, j)
 }

@@ -143,7 +143,7 @@ func (s *Server) tellOthers(ctx context.Context, about queue.Job, said map[lockk
 		if !shown.has(said) {
 			continue
 		}
-		job := queue.Job{Kind: queue.Pull, Installation: about.Installation, RepoID: about.RepoID, Owner: about.Owner, Repo: about.Repo, Pull: scan.Pull}
+		job := queue.Job{Kind: queue.Pull, Installation: about.Installation, RepoID: about.RepoID, Owner: about.Owner, Repo: about.Repo, Pull: scan.Pull, Delivery: about.Delivery}
 		if err := s.queue.Put(ctx, job); err != nil {
 			return fmt.Errorf("queue pull request %d: %w", scan.Pull, err)
 		}

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lockkeeper/lockkeeper/github/githubtest"
+	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/scan"
 	"github.com/lockkeeper/lockkeeper/server"
 	"github.com/lockkeeper/lockkeeper/stage"
@@ -88,42 +88,60 @@ func TestMetrics(t *testing.T) {
 }
 
 // TestLogsHangTogether: from a delivery's id, which GitHub shows, to the lines of
-// the job that it led to, and back.
+// the jobs that it led to, those included that were made by other jobs, and back.
 func TestLogsHangTogether(t *testing.T) {
-	w := newWorld(t, "")
-	p := w.open(map[string]string{"Cargo.lock": w.lock("quiet@1.0.0", "builder@1.0.0")})
-	w.settle()
-	type line struct{ Message, Delivery, Scan, Repository, Kind string }
-	var kept, ended []line
-	for _, text := range bytes.Split([]byte(w.log.String()), []byte("\n")) {
-		var l line
-		if json.Unmarshal(text, &l) != nil {
-			continue
-		}
-		switch l.Message {
-		case "kept a job":
-			kept = append(kept, l)
-		case "job ended":
-			ended = append(ended, l)
-		}
-	}
-	if len(kept) == 0 || len(ended) == 0 {
-		t.Fatalf("%d jobs were kept and %d ended, by the log:\n%s", len(kept), len(ended), w.log)
-	}
-	for _, l := range ended {
-		if l.Kind == "sweep" { // nobody told
-			continue
-		}
-		of := "owner/app"
-		if l.Kind == "installation" { // is about no repository
-			of = ""
-		}
-		if l.Scan == "" || l.Repository != of || l.Delivery == "" || !slices.ContainsFunc(kept, func(k line) bool { return k.Delivery == l.Delivery && k.Kind == l.Kind }) {
-			t.Errorf("a job ended that no delivery led to: %+v", l)
-		}
-	}
-	if scan := w.check(p.Head(), mainCheck); scan.Conclusion == "" {
-		t.Error("no check")
+	for _, test := range []struct {
+		name string
+		do   func(*testing.T) *world
+		want []string // kinds of jobs
+	}{
+		{"onboarding", func(t *testing.T) *world {
+			w := welcoming(t, "", policy.Changes)
+			w.until("onboarding", func() bool { return len(w.own()) > 0 })
+			w.open(map[string]string{"Cargo.lock": w.lock("quiet@1.0.0", "builder@1.0.0")})
+			w.settle()
+			return w
+		}, []string{"installation", "onboard", "pull"}},
+		{"recording", func(t *testing.T) *world {
+			w := newWorld(t, somePolicy)
+			w.signed("grabber@2.0.0", "quiet@1.0.0")
+			w.until("the record", func() bool { return len(w.own()) > 0 })
+			return w
+		}, []string{"pull", "record"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := test.do(t)
+			type line struct {
+				Message, Delivery, Scan, Repository, Kind string
+				Installation                              int64
+			}
+			kept, ended := map[string]bool{}, map[string]bool{}
+			for _, text := range bytes.Split([]byte(w.log.String()), []byte("\n")) {
+				var l line
+				if json.Unmarshal(text, &l) != nil {
+					continue
+				}
+				if l.Message == "kept a job" {
+					kept[l.Delivery] = true
+				}
+				if l.Message != "job ended" || l.Kind == "sweep" { // of which nobody told
+					continue
+				}
+				ended[l.Kind] = true
+				of := "owner/app"
+				if l.Kind == "installation" { // is about no repository
+					of = ""
+				}
+				if !strings.HasPrefix(l.Scan, l.Kind+":") || l.Repository != of || !kept[l.Delivery] || l.Installation != w.repo.InstallationID() {
+					t.Errorf("a job ended that no delivery led to: %+v", l)
+				}
+			}
+			for _, kind := range test.want {
+				if !ended[kind] {
+					t.Errorf("no job of kind %s ended, by the log:\n%s", kind, w.log)
+				}
+			}
+		})
 	}
 }
 

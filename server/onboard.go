@@ -86,7 +86,7 @@ func (w *worker) installation(ctx context.Context) error {
 		if w.cfg.Onboarding == nil || onboarded[r.ID] || found && stored.Onboarded {
 			continue
 		}
-		job := queue.Job{Kind: queue.Onboard, Installation: w.job.Installation, RepoID: r.ID, Owner: r.Owner, Repo: r.Name, Background: true}
+		job := queue.Job{Kind: queue.Onboard, Installation: w.job.Installation, RepoID: r.ID, Owner: r.Owner, Repo: r.Name, Background: true, Delivery: w.job.Delivery}
 		put := func() error { return w.queue.PutLater(ctx, job, next) }
 		if next.Equal(now) {
 			put = func() error { return w.queue.Put(ctx, job) }

@@ -98,7 +98,7 @@ func (w *worker) organisationChanged(ctx context.Context, branch string) error {
 		return err
 	}
 	for _, r := range repos {
-		job := queue.Job{Kind: queue.Repository, Installation: w.job.Installation, RepoID: r.ID, Owner: r.Owner, Repo: r.Name, Background: true}
+		job := queue.Job{Kind: queue.Repository, Installation: w.job.Installation, RepoID: r.ID, Owner: r.Owner, Repo: r.Name, Background: true, Delivery: w.job.Delivery}
 		if err := w.queue.Put(ctx, job); err != nil {
 			return fmt.Errorf("queue the pull requests of %s: %w", r, err)
 		}

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -227,7 +226,8 @@ func (s *Server) do(ctx context.Context, job queue.Job, attempt queue.Attempt) e
 // jobLog tells of one run of a job: scan is the same in every line about it, and
 // delivery is GitHub's id of what asked for it.
 func jobLog(log zerolog.Logger, job queue.Job, attempt queue.Attempt) zerolog.Logger {
-	with := log.With().Str("scan", scanID(job, attempt)).Str("kind", string(job.Kind)).Str("repository", strings.Trim(job.Owner+"/"+job.Repo, "/"))
+	with := log.With().Str("scan", scanID(job, attempt)).Str("kind", string(job.Kind)).
+		Int64("installation", job.Installation).Str("repository", strings.Trim(job.Owner+"/"+job.Repo, "/"))
 	if job.Pull != 0 {
 		with = with.Int("pull", job.Pull)
 	}
@@ -239,14 +239,7 @@ func jobLog(log zerolog.Logger, job queue.Job, attempt queue.Attempt) zerolog.Lo
 
 // scanID names one run, the same way in logs, traces and the queue's table.
 func scanID(job queue.Job, attempt queue.Attempt) string {
-	about := job.SHA
-	switch job.Kind {
-	case queue.Pull:
-		about = strconv.Itoa(job.Pull)
-	case queue.Branch:
-		about = job.Ref
-	}
-	return fmt.Sprintf("%s:%d:%s/%d", job.Kind, job.RepoID, about, attempt.Generation)
+	return fmt.Sprintf("%s/%d", job, attempt.Generation)
 }
 
 // patient is how often something that GitHub does not know is asked for again:

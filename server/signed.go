@@ -174,9 +174,10 @@ func (w *worker) put(ctx context.Context, job queue.Job) error {
 	return nil
 }
 
-// about fills in the repository.
+// about fills in the repository, and the delivery that led to it.
 func (w *worker) about(job queue.Job) queue.Job {
 	job.Installation, job.RepoID, job.Owner, job.Repo = w.job.Installation, w.repo.ID, w.repo.Owner, w.repo.Name
+	job.Delivery = w.job.Delivery
 	return job
 }
 

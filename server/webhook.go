@@ -99,7 +99,7 @@ func (d deliveries) Handle(ctx context.Context, event, delivery string, payload 
 		if err := d.s.queue.Put(ctx, job); err != nil {
 			return fmt.Errorf("keep the job of delivery %s: %w", delivery, err)
 		}
-		zerolog.Ctx(ctx).Info().Str("delivery", delivery).Str("kind", string(job.Kind)).Str("repository", strings.Trim(job.Owner+"/"+job.Repo, "/")).Int("pull", job.Pull).Msg("kept a job")
+		zerolog.Ctx(ctx).Info().Str("delivery", delivery).Str("kind", string(job.Kind)).Int64("installation", job.Installation).Str("repository", strings.Trim(job.Owner+"/"+job.Repo, "/")).Int("pull", job.Pull).Msg("kept a job")
 	}
 	return nil
 }

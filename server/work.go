@@ -135,9 +135,8 @@ func (w *worker) commit(ctx context.Context, sha string) error {
 // enqueue queues pull requests as urgently as like is.
 func (w *worker) enqueue(ctx context.Context, pulls []*github.Pull, like queue.Job) error {
 	for _, p := range pulls {
-		job := like
-		job.Kind, job.Installation, job.RepoID, job.Owner, job.Repo = queue.Pull, w.job.Installation, w.repo.ID, w.repo.Owner, w.repo.Name
-		job.Pull, job.Base = p.Number, p.BaseRef
+		job := w.about(like)
+		job.Kind, job.Pull, job.Base = queue.Pull, p.Number, p.BaseRef
 		if err := w.queue.Put(ctx, job); err != nil {
 			return fmt.Errorf("queue pull request %d: %w", p.Number, err)
 		}
