@@ -146,37 +146,46 @@ func (s *Scanner) publications(ctx context.Context, from home, project *registry
 	if s.Facts == nil {
 		return from.client.Publications(ctx, project.Name, versions)
 	}
-	key := publicationFacts + "2/" + string(project.Ecosystem) + "/" + project.Name
+	key := publicationFacts + "3/" + string(project.Ecosystem) + "/" + project.Name
 	if project.Ecosystem == lockkeeper.PyPI {
 		key += "/" + s.Trust
 	}
 	if from.name != "" {
 		key += "@" + from.name // names of several registries are not one package
 	}
-	known := map[string]registry.Publication{}
+	known := map[string]publication{}
 	if value, ok, err := s.Facts.Fact(ctx, key); err == nil && ok && json.Unmarshal(value, &known) != nil {
-		known = map[string]registry.Publication{}
+		known = map[string]publication{}
 	}
+	now := s.now()
 	var remembered []registry.Publication
+	missing := false
 	for _, v := range versions {
-		if p, ok := known[content(project, v)]; ok {
-			remembered = append(remembered, p)
+		switch p, ok := known[content(project, v)]; {
+		case !ok || !p.Silent.IsZero() && !p.stillSilent(now, project.Release(v)):
+			missing = true
+		case p.Silent.IsZero():
+			remembered = append(remembered, p.Publication)
 		}
 	}
-	if len(remembered) == len(versions) {
+	if !missing {
 		return remembered, nil
 	}
 	all, err := from.client.Publications(ctx, project.Name, versions)
 	if err != nil {
 		return nil, err
 	}
+	for _, v := range versions { // of those in all it is not so
+		known[content(project, v)] = publication{Silent: now}
+	}
 	for _, p := range all {
+		delete(known, content(project, p.Version))
 		r := project.Release(p.Version)
 		if p.Unverified != "" {
 			continue // a newer trust root may tell
 		}
-		if r != nil && (project.Ecosystem == lockkeeper.Cargo || !r.Published.IsZero() && s.now().Sub(r.Published) > settled) {
-			known[content(project, p.Version)] = p
+		if r != nil && (project.Ecosystem == lockkeeper.Cargo || !r.Published.IsZero() && now.Sub(r.Published) > settled) {
+			known[content(project, p.Version)] = publication{Publication: p}
 		}
 	}
 	value, err := json.Marshal(known)
@@ -187,6 +196,28 @@ func (s *Scanner) publications(ctx context.Context, from home, project *registry
 		return nil, fmt.Errorf("remember publications: %w", err)
 	}
 	return all, nil
+}
+
+// publication is what is remembered of a version.
+type publication struct {
+	registry.Publication
+	// Silent is when the registry was asked and said nothing of the version. That is
+	// nobody's publication: it is judged as if it had been asked again.
+	Silent time.Time `json:",omitzero"`
+}
+
+// A registry that says nothing of a version may never do, or not yet: it is asked again
+// after silentOld about an old release, and after silentYoung about one that is young
+// or of which nobody knows when it was made.
+const silentOld, silentYoung = 6 * time.Hour, 10 * time.Minute
+
+func (p publication) stillSilent(now time.Time, r *registry.Release) bool {
+	hold := silentYoung
+	if r != nil && !r.Published.IsZero() && now.Sub(r.Published) > settled {
+		hold = silentOld
+	}
+	age := now.Sub(p.Silent)
+	return age >= 0 && age < hold
 }
 
 // content names a version and what it consists of: a name that was deleted and

@@ -2,6 +2,7 @@ package scan_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -9,7 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/registry"
 	"github.com/lockkeeper/lockkeeper/registry/registrytest"
 	"github.com/lockkeeper/lockkeeper/scan"
 )
@@ -116,6 +119,64 @@ func TestTheSecondScanAsksNoAPI(t *testing.T) {
 	if len(titles) != 2 || titles[0] != titles[1] {
 		t.Errorf("findings %q, want the same one twice", titles)
 	}
+}
+
+// silentAbout is a registry that says nothing of who published some versions.
+type silentAbout struct {
+	registry.Client
+	versions map[string]bool
+	asked    int
+}
+
+func (c *silentAbout) Publications(ctx context.Context, name string, versions []string) ([]registry.Publication, error) {
+	c.asked++
+	all, err := c.Client.Publications(ctx, name, versions)
+	return slices.DeleteFunc(all, func(p registry.Publication) bool { return c.versions[p.Version] }), err
+}
+
+// TestSilenceIsRemembered: a registry that says nothing of a version is not asked with
+// every scan, the finding stays what it was, and what it says in the end counts.
+func TestSilenceIsRemembered(t *testing.T) {
+	server, scanner := newScanner(t, []byte(hands))
+	scanner.Facts = &memoryFacts{m: map[string][]byte{}}
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	scanner.Now = func() time.Time { return at }
+	silent := &silentAbout{Client: scanner.Registries[lockkeeper.Cargo], versions: map[string]bool{"1.0.0": true, "1.2.0": true}}
+	scanner.Registries[lockkeeper.Cargo] = silent
+	found := func(asked int, when string) string {
+		t.Helper()
+		silent.asked = 0
+		result, err := scanner.Run(t.Context(), scan.Input{Base: lockOf(t, server, "1.1.0"), Head: lockOf(t, server, "1.2.0")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if silent.asked != asked {
+			t.Errorf("%s the registry is asked %d times, want %d", when, silent.asked, asked)
+		}
+		var all []string
+		for _, f := range result.Findings {
+			all = append(all, string(f.Rule)+" "+f.Message+" "+string(f.Digest()))
+		}
+		return strings.Join(all, "\n")
+	}
+	first := found(1, "the first time")
+	if !strings.Contains(first, string(policy.PublisherChanged)) {
+		t.Errorf("a release that nobody is said to have published: %q", first)
+	}
+	if again := found(0, "the second time"); again != first {
+		t.Errorf("findings of the second scan:\n%s\nwant\n%s", again, first)
+	}
+	at = at.Add(7 * time.Hour)
+	found(1, "hours later")
+	found(0, "just after that")
+	at = at.Add(-time.Hour) // a clock that was wrong
+	found(1, "before it was asked")
+	at = at.Add(7 * time.Hour)
+	silent.versions = nil
+	if last := found(1, "when it says more"); strings.Contains(last, string(policy.PublisherChanged)) {
+		t.Errorf("who published the release was known before, and it is %q", last)
+	}
+	found(0, "when all is known")
 }
 
 const signed = `
