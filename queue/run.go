@@ -113,7 +113,8 @@ type run struct {
 
 // begin notes a new run and reads what has happened so far. It returns errHeld
 // while another run has the thing to itself: one of a process that lives, that
-// has not outlived its time, and that, if it is one of ours, really is under way.
+// has not outlived its time, and that, if it is one of ours, really is under way;
+// and errOverShare where others go before.
 func (q *Queue) begin(ctx context.Context, job *river.Job[args]) (begun run, err error) {
 	key := job.Args.Key
 	r := run{key: key}

@@ -31,8 +31,9 @@ const (
 
 	sweepEvery = 10 * time.Minute
 	// sweepDue is after how long a repository is looked at in which nothing seems to
-	// have happened: a push to a fork does not show in it.
-	sweepDue = time.Hour
+	// have happened: a push to a fork does not show in it. Of three looks in an hour one
+	// counts against the limit, since where nothing changed GitHub says 304.
+	sweepDue = 20 * time.Minute
 	// mostSwept is how many repositories of one installation are looked at each time, at
 	// one call for a hundred open pull requests: 1,440 an hour of 5,000 at least, with all
 	// of them in the background.
@@ -131,12 +132,12 @@ func (s *Server) sweepInstallation(ctx context.Context, installation int64) erro
 	}
 	var due []candidate
 	for _, r := range repos {
-		if r.Open == 0 {
-			continue
-		}
 		seen, err := s.sweptAt(ctx, r.ID)
 		if err != nil {
 			return err
+		}
+		if r.Open == 0 && seen.Open <= 0 {
+			continue // and when the last one was closed, nobody may have told
 		}
 		switch changed := seen.Pushed.Unix() != r.Pushed.Unix() || seen.Open != r.Open; {
 		case changed:

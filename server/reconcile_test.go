@@ -1,11 +1,15 @@
 package server_test
 
 import (
+	"errors"
 	"net/http"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/github/githubtest"
+	"github.com/lockkeeper/lockkeeper/store"
 )
 
 // TestNeverDelivered: what no webhook told of is found, once, by looking.
@@ -53,6 +57,60 @@ func TestOpenBeforeInstalled(t *testing.T) {
 	w.want(p, "", "while it is not installed")
 	w.repo.Install()
 	w.want(p, "action_required", "once it is installed")
+}
+
+// TestASweepThatDiedIsFollowedByAnother: a look that did not end is begun again a minute
+// later, not ten, by the next process or by the same one.
+func TestASweepThatDiedIsFollowedByAnother(t *testing.T) {
+	var mend func()
+	w := newWorld(t, somePolicy, func(w *world) {
+		mend = w.github.AddFault(githubtest.Fault{Method: http.MethodGet, Path: "/app/installations", Status: http.StatusBadGateway})
+	})
+	w.until("the first look", func() bool { return strings.Contains(w.log.String(), "periodic work failed") })
+	w.github.Intercept(func(githubtest.Delivery) githubtest.Plan { return githubtest.Lose })
+	p := w.open(map[string]string{"Cargo.lock": w.lock("grabber@2.0.0", "quiet@1.0.0")})
+	w.stop()
+	mend()
+	w.github.ResetRequests()
+	w.minuteLater()
+	w.start()
+	w.until("another look", func() bool { return w.check(p.Head(), mainCheck).Conclusion == "action_required" })
+}
+
+// minuteLater lets a minute go by on the database's clock, which cannot be set.
+func (w *world) minuteLater() {
+	w.t.Helper()
+	db, err := store.Open(w.t.Context(), filepath.Join(w.dir, "lockkeeper.db"))
+	must(w.t, err)
+	_, err = db.DB().Exec(`UPDATE slots SET next_at = next_at - 61000000`)
+	must(w.t, errors.Join(err, db.Close()))
+}
+
+// TestTheLastOneClosed: that nothing is open any more shows once as well.
+func TestTheLastOneClosed(t *testing.T) {
+	w := newWorld(t, somePolicy)
+	w.looked()
+	p := w.open(map[string]string{"Cargo.lock": w.lock("quiet@1.0.1")})
+	w.want(p, "success", "as told")
+	must(t, w.server.Sweep(t.Context()))
+	w.settle()
+	w.github.Intercept(func(githubtest.Delivery) githubtest.Plan { return githubtest.Lose })
+	p.Close("author")
+	for range 2 {
+		must(t, w.server.Sweep(t.Context()))
+		w.settle()
+		scans, err := w.store.ScansByBase(t.Context(), w.repo.ID, "")
+		must(t, err)
+		if len(scans) != 0 {
+			t.Errorf("%d pull requests are taken for open: %+v", len(scans), scans)
+		}
+		w.github.ResetRequests()
+	}
+	must(t, w.server.Sweep(t.Context()))
+	w.settle()
+	if n := w.github.CountRequests("GET", "/repos"); n != 0 {
+		t.Errorf("%d requests about a repository in which nothing is open", n)
+	}
 }
 
 // forgetSweeps makes all repositories due. The clock cannot run that far ahead: the

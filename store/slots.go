@@ -65,6 +65,17 @@ func (s *Store) Turn(ctx context.Context, name string, interval time.Duration) (
 	return true, nil
 }
 
+// Hold keeps the turn that this process has at periodic work for as long again from now:
+// for work that takes longer than the interval in which another one takes over from
+// who died at it.
+func (s *Store) Hold(ctx context.Context, name string, interval time.Duration) error {
+	_, err := s.db.ExecContext(ctx, `UPDATE slots SET next_at = `+s.dialect.now+` + $2 WHERE name = $1`, name, interval.Microseconds())
+	if err != nil {
+		return fmt.Errorf("hold the turn at %q: %w", name, err)
+	}
+	return nil
+}
+
 // Budget spaces requests by an interval, counted over all processes on one
 // database. All methods may be used at the same time.
 type Budget struct {

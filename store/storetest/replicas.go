@@ -147,6 +147,20 @@ func testTurns(t *testing.T, one, other *store.Store) {
 	idle(t, one)
 	turn(t, other, "work", time.Hour, true)
 	turn(t, one, "work", time.Hour, false)
+	// Who is still at it says so, and keeps the others from it; who died does not.
+	turn(t, one, "long work", time.Minute, true)
+	if _, err := one.DB().ExecContext(t.Context(), `UPDATE slots SET next_at = next_at - 59000000 WHERE name = 'long work'`); err != nil {
+		t.Fatal(err)
+	}
+	if err := one.Hold(t.Context(), "long work", time.Minute); err != nil {
+		t.Error(err)
+	}
+	if _, err := one.DB().ExecContext(t.Context(), `UPDATE slots SET next_at = next_at - 30000000 WHERE name = 'long work'`); err != nil {
+		t.Fatal(err)
+	}
+	turn(t, other, "long work", time.Minute, false)
+	idle(t, one)
+	turn(t, other, "long work", time.Minute, true)
 	if _, err := one.Turn(t.Context(), "", time.Hour); err == nil {
 		t.Error("a turn without a name")
 	}

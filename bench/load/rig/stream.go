@@ -168,8 +168,9 @@ func (r *Rig) Reconcile(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	_, err = db.ExecContext(ctx, `DELETE FROM slots WHERE name = 'look for missing checks'`)
-	return err
+	_, ended := db.ExecContext(ctx, `DELETE FROM facts WHERE key = 'ended well 1 look for missing checks'`)
+	_, held := db.ExecContext(ctx, `DELETE FROM slots WHERE name = 'look for missing checks'`)
+	return errors.Join(ended, held)
 }
 
 // LockDatabase keeps all others from writing to the SQLite database until unlock is called.
