@@ -66,6 +66,19 @@ func (w *workshop) release(n int) {
 	}
 }
 
+// fill queues n slow jobs of people and starts four workers, each at one of them.
+func (w *workshop) fill(n int) {
+	for n := range n {
+		slow := of(1, 1, n+1)
+		slow.Person = true
+		mustPut(w.t, w.q, slow)
+	}
+	startNow(w.t, w.q)
+	for range 4 {
+		receive(w.t, w.began, "a slow job on each worker")
+	}
+}
+
 func of(installation, repo int64, n int) Job {
 	return Job{Kind: Pull, Installation: installation, RepoID: repo, Owner: "o", Repo: "r", Pull: n}
 }
@@ -76,15 +89,7 @@ func of(installation, repo int64, n int) Job {
 func testSlowJobsHoldHalfTheWorkers(t *testing.T, fresh func(testing.TB) string) {
 	const quick = 30
 	w := newWorkshop(t, fresh(t), 4, func(j Job) bool { return j.Installation != 1 })
-	for n := range 12 {
-		slow := of(1, 1, n+1)
-		slow.Person = true
-		mustPut(t, w.q, slow)
-	}
-	startNow(t, w.q)
-	for range 4 {
-		receive(t, w.began, "a slow job on each worker")
-	}
+	w.fill(12)
 	for n := range quick {
 		mustPut(t, w.q, of(2, 2, n+1))
 	}
@@ -106,15 +111,7 @@ func testSlowJobsHoldHalfTheWorkers(t *testing.T, fresh func(testing.TB) string)
 func testSlowRepositoryHoldsAQuarter(t *testing.T, fresh func(testing.TB) string) {
 	const quick = 30
 	w := newWorkshop(t, fresh(t), 4, func(j Job) bool { return j.RepoID != 1 })
-	for n := range 8 {
-		slow := of(1, 1, n+1)
-		slow.Person = true
-		mustPut(t, w.q, slow)
-	}
-	startNow(t, w.q)
-	for range 4 {
-		receive(t, w.began, "a slow job on each worker")
-	}
+	w.fill(8)
 	for n := range quick {
 		mustPut(t, w.q, of(1, 2, n+1))
 	}
