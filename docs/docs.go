@@ -26,7 +26,13 @@ type Page struct {
 }
 
 // URL is the page's address on the web.
-func (p Page) URL() string { return Site + "rules/" + p.Name + ".md" }
+func (p Page) URL() string { return RuleURL(p.Name) }
+
+// RuleURL is the address on the web of the page about the rule of that name.
+func RuleURL(name string) string { return Site + "rules/" + name + ".md" }
+
+// CapabilitiesURL is where the words for what build code can do are explained.
+var CapabilitiesURL = RuleURL("capabilities")
 
 // Rule is the page about the rule of that name; not ok where there is none.
 func Rule(name string) (page Page, ok bool) {

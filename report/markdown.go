@@ -122,7 +122,7 @@ func (r *Report) answers(b *strings.Builder) {
 		fmt.Fprintf(b, "- %s wrote %s", item(a.To), markdownCode(a.Asked, false))
 		switch {
 		case a.Help:
-			b.WriteString(": the commands stand at the end of this comment.\n")
+			b.WriteString(": the commands are listed below, under “Commands”.\n")
 		case len(a.Says) == 1:
 			b.WriteString(": " + item(a.Says[0]) + "\n")
 		default:
@@ -174,7 +174,7 @@ func (r *Report) details(g group) string {
 		if o.Finding.Line > 0 {
 			place = fmt.Sprintf("%s:%d", place, o.Finding.Line)
 		}
-		fmt.Fprintf(&b, "- `%s` at %s: %s\n", o.Finding.Rule, markdownCode(place, false), markdownText(o.Finding.Message))
+		fmt.Fprintf(&b, "- %s at %s: %s\n", ruleLink(o.Finding.Rule), markdownCode(place, false), markdownText(o.Finding.Message))
 		for _, e := range o.Finding.Evidence[:min(len(o.Finding.Evidence), 10)] {
 			fmt.Fprintf(&b, "  - %s\n", item(e))
 		}
@@ -250,9 +250,9 @@ func Meaning(r *Report) lockkeeper.Digest {
 	return lockkeeper.Sum([]byte(b.String()))
 }
 
-// commands is the folded help.
+// commands is the help, folded until somebody asks for it.
 const commands = `
-<details><summary>Commands</summary>
+<details%s><summary>Commands</summary>
 
 A line of a new comment that starts so, by a reviewer:
 
@@ -269,7 +269,11 @@ NAME can be ` + "`name`, `name@version`, `cargo/name` or a file's path" + `.
 `
 
 func footer(r *Report, detailsURL string) string {
-	text := commands
+	open := ""
+	if slices.ContainsFunc(r.Answers, func(a Answer) bool { return a.Help }) {
+		open = " open"
+	}
+	text := fmt.Sprintf(commands, open)
 	if r.Accept != "" { // nobody listens to comments
 		text = ""
 	}

@@ -222,7 +222,7 @@ func TestPromise7WholeReportsAreInert(t *testing.T) {
 		r.Decision.Outcomes[1].SignedBy[0].Reason, r.Decision.Outcomes[0].Why = s, []string{s}
 		r.Decision.Reviewers, r.Decision.Notes, r.Scan.Base = s, []string{s}, s
 		comment := strings.TrimPrefix(Comment(r, ""), Marker)
-		reporttest.CheckMarkdown(t, comment, "h3", "p", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "strong", "br", "details", "summary", "ul", "li", "sub")
+		reporttest.CheckMarkdown(t, comment, "h3", "p", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "strong", "br", "details", "summary", "ul", "li", "sub", "a rule")
 		var b bytes.Buffer
 		if err := Text(&b, r, TextOptions{BuildCode: true, All: true}); err != nil {
 			t.Fatal(err)
@@ -232,7 +232,7 @@ func TestPromise7WholeReportsAreInert(t *testing.T) {
 		}
 		// Annotations and titles are shown as they are.
 		check := CheckRun(r, "")
-		reporttest.CheckMarkdown(t, check.Summary, "p", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "strong", "br", "details", "summary", "ul", "li", "sub")
+		reporttest.CheckMarkdown(t, check.Summary, "p", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "strong", "br", "details", "summary", "ul", "li", "sub", "a rule")
 		for _, a := range check.Annotations {
 			if clean := visible(a.Title+a.Message, true); clean != a.Title+a.Message {
 				t.Errorf("an annotation gets raw bytes for %q", s)
@@ -262,6 +262,20 @@ func TestTitleCountsWhatItIs(t *testing.T) {
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// TestEveryRuleLeadsToItsPage: wherever a comment or a check names a rule, it is a link.
+func TestEveryRuleLeadsToItsPage(t *testing.T) {
+	for _, markdown := range []string{Comment(example(), ""), CheckRun(example(), "").Summary, Comment(huge(), "")} {
+		links, _ := reporttest.Render(t, markdown)
+		named := 0
+		for _, rule := range policy.Rules() {
+			named += strings.Count(markdown, "`"+string(rule)+"`")
+		}
+		if capabilities := 1; named == 0 || links["a rule"] != named+capabilities {
+			t.Errorf("%d links for %d rules named in\n%s", links["a rule"], named, markdown)
 		}
 	}
 }

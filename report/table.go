@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/docs"
 	"github.com/lockkeeper/lockkeeper/policy"
 )
 
@@ -63,16 +64,21 @@ func (r *Report) rows(groups []group) []row {
 func (g group) why() string {
 	var why []string
 	for _, o := range g.outcomes {
-		why = append(why, fmt.Sprintf("%s (`%s`)", markdownText(o.Finding.Message), o.Finding.Rule))
+		why = append(why, fmt.Sprintf("%s (%s)", markdownText(o.Finding.Message), ruleLink(o.Finding.Rule)))
 	}
 	return strings.Join(why, "<br>")
+}
+
+// ruleLink is the name of a rule, leading to its page.
+func ruleLink(rule policy.Rule) string {
+	return fmt.Sprintf("[`%s`](%s)", rule, docs.RuleURL(string(rule)))
 }
 
 // rules are those of a group, each once.
 func (g group) rules() string {
 	var rules []string
 	for _, o := range g.outcomes {
-		if rule := "`" + string(o.Finding.Rule) + "`"; !slices.Contains(rules, rule) {
+		if rule := ruleLink(o.Finding.Rule); !slices.Contains(rules, rule) {
 			rules = append(rules, rule)
 		}
 	}
@@ -115,7 +121,7 @@ func (r *Report) table(b *strings.Builder, groups []group) {
 		b.WriteString(r.overview() + "\n\n")
 	}
 	rows := r.rows(groups)
-	b.WriteString("| | Package | Why | Its build code can | Publisher |\n|---|---|---|---|---|\n")
+	b.WriteString("| | Package | Why | [Its build code can](" + docs.CapabilitiesURL + ") | Publisher |\n|---|---|---|---|---|\n")
 	for _, row := range rows[:min(len(rows), maxRows)] {
 		fmt.Fprintf(b, "| **%s** | %s | %s | %s | %s |\n", row.state, row.names(), row.why, row.can, row.published)
 	}

@@ -48,9 +48,9 @@ func (j *judgement) judgeEdges(ctx context.Context) {
 			continue
 		}
 		if age := j.now.Sub(first); age < time.Duration(days)*24*time.Hour {
-			message := fmt.Sprintf("now depends on %s, which exists for %s", edge.Name, ageText(age))
+			message := fmt.Sprintf("now depends on %s, whose first release is %s old", edge.Name, ageText(age))
 			if len(j.change.Old.Edges) == 0 && j.pair.old.Format == j.pair.new.Format {
-				message = fmt.Sprintf("has its first dependency ever in this lockfile: %s, which exists for %s", edge.Name, ageText(age))
+				message = fmt.Sprintf("has its first dependency ever in this lockfile: %s, whose first release is %s old", edge.Name, ageText(age))
 			}
 			f := policy.Finding{
 				Rule: policy.EdgeToYoungPackage, Message: message, Subject: "edge " + edge.Name,

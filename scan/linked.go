@@ -198,7 +198,7 @@ func (k *linkedLook) young(ctx context.Context, client registry.Client, e *lockf
 		if first.IsZero() {
 			return "the registry does not tell its age", nil
 		}
-		return "it exists for " + ageText(k.now.Sub(first)), nil
+		return "its first release is " + ageText(k.now.Sub(first)) + " old", nil
 	}
 	project, err := client.Project(ctx, e.Package.Name)
 	if err != nil {

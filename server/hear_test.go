@@ -31,7 +31,7 @@ func TestAnswers(t *testing.T) {
 		{"reviewer", `/lockkeeper sign-off grabber graber "both or none"`, "confused", "did you mean grabber?"},
 		{"outsider", `/lockkeeper explain grabber`, "eyes", "It is open: build-code-added asks for a sign-off by default"},
 		{"outsider", `/lockkeeper explain quiet`, "eyes", "nothing was found about it"},
-		{"outsider", `/lockkeeper help`, "eyes", "the commands stand at the end"},
+		{"outsider", `/lockkeeper help`, "eyes", "<details open><summary>Commands"},
 		{"outsider", `/lockkeeper rescan`, "eyes", ""},
 		{"outsider", `/lockkeeper sign-off grabber "please"`, "-1", "the sign-off of outsider does not count: they are no reviewer here"},
 		{"reviewer", `/lockkeeper sign-off grabber`, "-1", "the policy asks for a reason"},

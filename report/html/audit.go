@@ -51,7 +51,7 @@ type auditRow struct {
 	Lines         string
 }
 
-type auditOther struct{ Class, State, Name, Version, Rule, Message, Place string }
+type auditOther struct{ Class, State, Name, Version, Rule, Means, Message, Place string }
 
 // maxAuditUses bounds the places shown for one package.
 const maxAuditUses = 20
@@ -72,7 +72,7 @@ func auditOf(r *report.Report) audit {
 	rows := report.AuditRows(r)
 	a := audit{
 		Title: report.AuditTitle(r, rows), Opening: "That code has all the rights of whoever builds or installs. This lists it, and asks for nothing.",
-		Head: report.ShortName(r.Scan.Head), Words: docs.Site + "rules/capabilities.md", Conclusion: "quiet",
+		Head: report.ShortName(r.Scan.Head), Words: docs.CapabilitiesURL, Conclusion: "quiet",
 	}
 	for _, l := range r.Scan.Lockfiles {
 		a.Lockfiles = append(a.Lockfiles, text(l.Path))
@@ -117,7 +117,7 @@ func auditOf(r *report.Report) audit {
 	a.Linked = texts(linked)
 	for _, o := range others {
 		f := o.Finding
-		other := auditOther{Class: stateClass(o.State), State: report.StateText(o, text), Name: text(f.Package.Name), Version: text(f.Package.Version), Rule: string(f.Rule), Message: text(f.Message), Place: text(f.Lockfile)}
+		other := auditOther{Class: stateClass(o.State), State: report.StateText(o, text), Name: text(f.Package.Name), Version: text(f.Package.Version), Rule: string(f.Rule), Means: docs.RuleURL(string(f.Rule)), Message: text(f.Message), Place: text(f.Lockfile)}
 		if f.Line > 0 {
 			other.Place = fmt.Sprintf("%s:%d", other.Place, f.Line)
 		}

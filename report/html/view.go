@@ -8,6 +8,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/buildcode"
+	"github.com/lockkeeper/lockkeeper/docs"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/report"
 	"github.com/lockkeeper/lockkeeper/scan"
@@ -63,6 +64,7 @@ type record struct{ Accepts, Entry string }
 type finding struct {
 	Digest   string
 	Rule     string
+	Means    string // the address of the rule's page
 	Message  string
 	Place    string
 	Evidence []string
@@ -260,7 +262,7 @@ func (v *viewer) section(s report.Section) section {
 func (v *viewer) finding(s report.Section, o policy.Outcome) finding {
 	f := o.Finding
 	out := finding{
-		Digest: string(o.Digest), Rule: string(f.Rule), Message: text(f.Message), Place: text(f.Lockfile), Evidence: texts(f.Evidence[:min(len(f.Evidence), maxEvidence)]),
+		Digest: string(o.Digest), Rule: string(f.Rule), Means: docs.RuleURL(string(f.Rule)), Message: text(f.Message), Place: text(f.Lockfile), Evidence: texts(f.Evidence[:min(len(f.Evidence), maxEvidence)]),
 		More: max(0, len(f.Evidence)-maxEvidence), Class: stateClass(o.State), State: report.StateText(o, text), Said: texts(v.o.Said[o.Digest]),
 		Label: text(strings.TrimSpace(s.Title + " " + s.Package.Version + ": " + string(f.Rule))),
 	}
