@@ -124,14 +124,21 @@ func (r *Report) answers(b *strings.Builder) {
 		case a.Help:
 			b.WriteString(": the commands are listed below, under “Commands”.\n")
 		case len(a.Says) == 1:
-			b.WriteString(": " + item(a.Says[0]) + "\n")
+			b.WriteString(": " + sentence(a.Says[0]) + "\n")
 		default:
 			b.WriteString(":\n")
 			for _, says := range a.Says {
-				b.WriteString("  - " + item(says) + "\n")
+				b.WriteString("  - " + sentence(says) + "\n")
 			}
 		}
 	}
+}
+
+func sentence(s Sentence) string {
+	if s.Rule == "" {
+		return item(s.Text)
+	}
+	return item(s.Text) + " (" + ruleLink(s.Rule) + ")"
 }
 
 func (r *Report) notes() string {

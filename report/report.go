@@ -48,10 +48,16 @@ type Report struct {
 
 // Answer is what somebody is told who asked something, or who was not understood.
 type Answer struct {
-	To    string   // login
-	Asked string   // the line as written
-	Says  []string // sentences
-	Help  bool     // they asked for the commands, which stand below
+	To    string // login
+	Asked string // the line as written
+	Says  []Sentence
+	Help  bool // they asked for the commands, which stand below
+}
+
+// Sentence of an answer, and the rule that it is about, if it is about one.
+type Sentence struct {
+	Text string
+	Rule policy.Rule
 }
 
 // Pull names a pull request, for people.

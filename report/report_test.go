@@ -218,7 +218,7 @@ func TestPromise7WholeReportsAreInert(t *testing.T) {
 			}
 		}
 		r.Scan.Changes[2].Published = scan.Published{Unknown: s, Compared: 1, Before: user(s, s), Others: 1}
-		r.Answers = []Answer{{To: s, Asked: s, Says: []string{s}}, {To: s, Asked: s, Says: []string{s, s}}, {To: s, Asked: s, Help: true}}
+		r.Answers = []Answer{{To: s, Asked: s, Says: []Sentence{{Text: s}}}, {To: s, Asked: s, Says: []Sentence{{Text: s}, {Text: s, Rule: policy.BuildCodeAdded}}}, {To: s, Asked: s, Help: true}}
 		r.Decision.Outcomes[1].SignedBy[0].Reason, r.Decision.Outcomes[0].Why = s, []string{s}
 		r.Decision.Reviewers, r.Decision.Notes, r.Scan.Base = s, []string{s}, s
 		comment := strings.TrimPrefix(Comment(r, ""), Marker)

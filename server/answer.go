@@ -116,18 +116,20 @@ func (l listener) names() []string {
 
 // explained are sentences about whatever a target names: what was found, what that
 // comes to and why.
-func (l listener) explained(target string) []string {
-	var says []string
+func (l listener) explained(target string) []report.Sentence {
+	var says []report.Sentence
 	for _, o := range selectFindings(slices.Concat(l.shown, l.later), target) {
 		f := o.Finding
-		says = append(says, fmt.Sprintf("%s %s (%s). It is %s: %s.", subjectOf(o), f.Message, f.Rule, o.State, strings.Join(append(slices.Clone(o.Why), o.Refused...), "; ")))
+		why := strings.Join(slices.Concat(o.Why, o.Refused), "; ")
+		says = append(says, report.Sentence{Text: fmt.Sprintf("%s %s. It is %s: %s", subjectOf(o), f.Message, o.State, why), Rule: f.Rule})
 	}
 	if len(says) > 0 {
 		return says
 	}
 	for _, c := range l.changes {
 		if target == c.Package.Name || target == c.Package.ID() || target == c.Package.ID()+"@"+c.Package.Version {
-			says = append(says, fmt.Sprintf("%s %s was %s, and nothing was found about it: %s.", c.Package.Name, c.Package.Version, c.Kind, cmp.Or(c.Note, "no build code")))
+			text := fmt.Sprintf("%s %s was %s, and nothing was found about it: %s", c.Package.Name, c.Package.Version, c.Kind, cmp.Or(c.Note, "no build code"))
+			says = append(says, report.Sentence{Text: text})
 		}
 	}
 	return says
@@ -154,13 +156,13 @@ func answers(v *verdict) []report.Answer {
 			a := report.Answer{To: h.Login, Asked: c.Line}
 			switch {
 			case c.Problem != "" || c.Note != "":
-				a.Says = []string{cmp.Or(c.Problem, c.Note)}
+				a.Says = []report.Sentence{{Text: cmp.Or(c.Problem, c.Note)}}
 			case c.Verb == explain:
 				for _, target := range c.Targets {
 					a.Says = append(a.Says, l.explained(target)...)
 				}
 				if len(a.Says) == 0 {
-					a.Says = []string{"it is not part of this change any more"}
+					a.Says = []report.Sentence{{Text: "it is not part of this change any more"}}
 				}
 			case c.Verb == help:
 				a.Help = true
@@ -168,7 +170,7 @@ func answers(v *verdict) []report.Answer {
 				continue
 			}
 			if left := len(a.Says) - maxSaid; left > 0 {
-				a.Says = append(a.Says[:maxSaid:maxSaid], fmt.Sprintf("and %d more", left))
+				a.Says = append(a.Says[:maxSaid:maxSaid], report.Sentence{Text: fmt.Sprintf("and %d more", left)})
 			}
 			all = append(all, a)
 		}
