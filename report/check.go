@@ -52,7 +52,7 @@ func CheckRun(r *Report, detailsURL string) Check {
 		if what == "" {
 			what = f.Lockfile
 		}
-		message := visible(strings.Join(append([]string{shorten(what+" "+f.Message, 1000)}, f.Evidence[:min(len(f.Evidence), 10)]...), "\n"), true)
+		message := visible(strings.Join(append([]string{shorten(what+" "+f.Message, 1000)}, f.Evidence[:min(len(f.Evidence), maxEvidence)]...), "\n"), true)
 		key := fmt.Sprintf("%s:%d:%s", f.Lockfile, f.Line, what)
 		i, ok := place[key]
 		if line := r.publishedOf(f.Package); line != "" && !ok {

@@ -162,6 +162,9 @@ func item(s string) string {
 	return "(empty)"
 }
 
+// maxEvidence bounds the lines of evidence shown for one finding.
+const maxEvidence = 10
+
 // maxShown bounds the diff shown for one package, in bytes.
 const maxShown = 20000
 
@@ -182,7 +185,7 @@ func (r *Report) details(g group) string {
 			place = fmt.Sprintf("%s:%d", place, o.Finding.Line)
 		}
 		fmt.Fprintf(&b, "- %s at %s: %s\n", ruleLink(o.Finding.Rule), markdownCode(place, false), markdownText(o.Finding.Message))
-		for _, e := range o.Finding.Evidence[:min(len(o.Finding.Evidence), 10)] {
+		for _, e := range o.Finding.Evidence[:min(len(o.Finding.Evidence), maxEvidence)] {
 			fmt.Fprintf(&b, "  - %s\n", item(e))
 		}
 	}

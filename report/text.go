@@ -213,9 +213,7 @@ func (t *textWriter) together(groups []group) {
 		names[i] = g.title + " " + g.pkg.Version
 	}
 	t.wrapped(first.Finding.Message + ": " + strings.Join(names, ", "))
-	for _, e := range first.Finding.Evidence {
-		t.wrapped("- of " + groups[0].title + ": " + e)
-	}
+	t.evidence("- of "+groups[0].title+": ", first.Finding.Evidence)
 }
 
 func (t *textWriter) group(g group, r *Report) {
@@ -235,9 +233,7 @@ func (t *textWriter) group(g group, r *Report) {
 		title := visible(strings.TrimSpace(g.title+" "+g.version(" -> ")), false)
 		t.titleLine(o.State, title, string(f.Rule), place, i == 0)
 		t.wrapped(f.Message)
-		for _, e := range f.Evidence {
-			t.wrapped("- " + e)
-		}
+		t.evidence("- ", f.Evidence)
 		t.outcome(o)
 		if c := f.Code; c != nil && len(c.Kinds) > 0 {
 			t.code(c)
@@ -245,6 +241,16 @@ func (t *textWriter) group(g group, r *Report) {
 	}
 	if line := t.context(g, r); line != "" {
 		t.wrapped(line)
+	}
+}
+
+// evidence shows the first lines and counts the rest.
+func (t *textWriter) evidence(prefix string, lines []string) {
+	for _, e := range lines[:min(len(lines), maxEvidence)] {
+		t.wrapped(prefix + e)
+	}
+	if left := len(lines) - maxEvidence; left > 0 {
+		t.wrapped(fmt.Sprintf("- and %d more; --format json has all", left))
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -80,41 +82,109 @@ func startUp(sdist *buildcode.Surface) buildcode.Surface {
 	return *sdist.Hooks
 }
 
-// maxWheels bounds the wheels that are named for one difference.
-const maxWheels = 3
+// maxWheels bounds the wheels that are named for one difference, maxOwn the files, and
+// maxKinds the differences.
+const maxWheels, maxOwn, maxKinds = 3, 4, 6
 
 // uneven says which wheels of a release carry which start-up code, if they do not
-// all carry the same: code for one platform alone is seen by few.
+// all carry the same: code for one platform alone is seen by few. That a module is
+// compiled for each platform is no difference, only that some have one; nor are the ends
+// of lines.
 func uneven(found []buildcode.Surface, artifacts []registry.Artifact) []string {
-	carriers := map[lockkeeper.Digest][]string{}
-	paths := map[lockkeeper.Digest]string{}
-	wheels := 0
+	have := map[string]int{} // in how many wheels
+	var wheels, carriers int
 	for i, a := range artifacts {
 		if a.Kind != registry.Wheel {
 			continue
 		}
 		wheels++
-		d := found[i].Digest
-		carriers[d] = append(carriers[d], a.Filename)
-		paths[d] = strings.Join(pathsOf(found[i].Files), ", ")
+		if found[i].Runs() {
+			carriers++
+		}
+		for part := range parts(found[i]) {
+			have[part]++
+		}
 	}
-	if len(carriers) < 2 {
+	type kind struct{ names, wheels []string }
+	kinds := map[string]kind{}
+	for i, a := range artifacts {
+		if a.Kind != registry.Wheel {
+			continue
+		}
+		own := parts(found[i])
+		maps.DeleteFunc(own, func(part, _ string) bool { return have[part] == carriers })
+		key := "-"
+		if found[i].Runs() {
+			key = "+" + strings.Join(slices.Sorted(maps.Keys(own)), "\n")
+		}
+		k := kinds[key]
+		k.names, k.wheels = slices.Sorted(maps.Values(own)), append(k.wheels, a.Filename)
+		if key == "-" {
+			k.names = []string{"none of it"}
+		} else if len(own) == 0 && carriers < wheels {
+			k.names = hooksFirst(pathsOf(found[i].Files))
+		} else if len(own) == 0 {
+			k.names = []string{"nothing of its own"}
+		}
+		kinds[key] = k
+	}
+	if len(kinds) < 2 {
 		return nil
 	}
+	all := slices.SortedFunc(maps.Values(kinds), func(a, b kind) int { // what few carry first
+		return cmp.Or(cmp.Compare(len(a.wheels), len(b.wheels)), slices.Compare(a.names, b.names), slices.Compare(a.wheels, b.wheels))
+	})
 	var lines []string
-	for d, names := range carriers {
-		what := "none of it"
-		if d != "" {
-			what = paths[d]
-		}
-		slices.Sort(names)
-		if more := len(names) - maxWheels; more > 0 {
-			names = append(names[:maxWheels:maxWheels], fmt.Sprintf("%d more", more))
-		}
-		lines = append(lines, fmt.Sprintf("%d of %d wheels: %s (%s)", len(carriers[d]), wheels, what, strings.Join(names, ", ")))
+	for _, k := range all[:min(len(all), maxKinds)] {
+		slices.Sort(k.wheels)
+		lines = append(lines, fmt.Sprintf("%d of %d wheels: %s (%s)", len(k.wheels), wheels, few(slices.Compact(k.names), maxOwn), few(k.wheels, maxWheels)))
 	}
-	slices.Sort(lines)
+	if left := len(all) - maxKinds; left > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more groups of wheels that differ", left))
+	}
 	return lines
+}
+
+// parts are what a wheel's start-up code is made of, to be compared with those of other
+// wheels, with their names for people.
+func parts(s buildcode.Surface) map[string]string {
+	parts := map[string]string{}
+	for _, fact := range s.Facts {
+		parts["fact "+fact] = fact
+	}
+	for _, f := range s.Files {
+		base := path.Base(f.Path)
+		switch path.Ext(base) {
+		case ".so", ".pyd", ".dylib", ".dll":
+			stem, _, _ := strings.Cut(base, ".") // "tracer.cp312-win_amd64.pyd"
+			name := path.Join(path.Dir(f.Path), stem) + " (compiled)"
+			parts["module "+name] = name
+		default:
+			digest := f.Digest
+			if f.Text != "" { // packers on Windows end lines in their own way
+				digest = lockkeeper.Sum([]byte(strings.ReplaceAll(f.Text, "\r\n", "\n")))
+			}
+			parts["file "+f.Path+" "+string(digest)] = f.Path
+		}
+	}
+	return parts
+}
+
+// hooksFirst puts the files that Python itself looks for before those that they load.
+func hooksFirst(paths []string) []string {
+	starts := func(p string) bool {
+		stem, _, _ := strings.Cut(path.Base(p), ".")
+		return path.Ext(p) == ".pth" || stem == "sitecustomize" || stem == "usercustomize"
+	}
+	return slices.Concat(slices.DeleteFunc(slices.Clone(paths), func(p string) bool { return !starts(p) }), slices.DeleteFunc(slices.Clone(paths), starts))
+}
+
+// few names the first and counts the rest.
+func few(names []string, most int) string {
+	if more := len(names) - most; more > 0 {
+		names = append(names[:most:most], fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(names, ", ")
 }
 
 func pathsOf(files []buildcode.File) []string {
