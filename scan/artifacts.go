@@ -216,10 +216,11 @@ func isUniversal(filename string) bool {
 }
 
 // merge joins the surfaces of several files of one release. A path that stands
-// in two of them with different content is kept under each file's name.
+// in two of them with different content is kept once for each content, under the name
+// of the first file that has it.
 func merge(all []buildcode.Surface, artifacts []registry.Artifact, of func(registry.Kind) bool) buildcode.Surface {
 	var out buildcode.Surface
-	seen := map[string]lockkeeper.Digest{}
+	seen := map[string][]lockkeeper.Digest{}
 	for i, s := range all {
 		if !of(artifacts[i].Kind) {
 			continue
@@ -232,13 +233,13 @@ func merge(all []buildcode.Surface, artifacts []registry.Artifact, of func(regis
 		out.Capabilities = append(out.Capabilities, s.Capabilities...)
 		out.Uses = append(out.Uses, s.Uses...)
 		for _, f := range s.Files {
-			switch d, ok := seen[f.Path]; {
-			case ok && d == f.Digest:
+			earlier := seen[f.Path]
+			if slices.Contains(earlier, f.Digest) {
 				continue
-			case ok:
+			}
+			seen[f.Path] = append(earlier, f.Digest)
+			if len(earlier) > 0 {
 				f.Path = artifacts[i].Filename + "!" + f.Path
-			default:
-				seen[f.Path] = f.Digest
 			}
 			out.Files = append(out.Files, f)
 		}

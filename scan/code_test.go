@@ -2,6 +2,7 @@ package scan_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,7 +67,7 @@ published = 2024-01-01T00:00:00Z
 	}
 	add("py3-none-any")
 	for _, python := range []string{"10", "11", "12", "13"} {
-		add("cp3"+python+"-cp3"+python+"-win_amd64", "tool/fast.cp3"+python+"-win_amd64.pyd\nfor "+python)
+		add("cp3"+python+"-cp3"+python+"-win_amd64", fmt.Sprintf("tool/fast.pyd\nfor %t", python == "10"))
 	}
 	add("cp312-cp312-manylinux_2_17_x86_64", "tool/fast.cpython-312-x86_64-linux-gnu.so\nELF", "tool/sly.py\nimport socket", "sitecustomize.py\nimport tool.sly")
 
@@ -83,6 +84,14 @@ published = 2024-01-01T00:00:00Z
 	for _, f := range result.Findings {
 		if f.Rule == policy.StartupHook {
 			got = append(got, f.Evidence...)
+		}
+	}
+	for _, f := range result.Findings {
+		if f.Rule == policy.StartupHook {
+			modules := slices.DeleteFunc(slices.Clone(f.Code.Files), func(p string) bool { return !strings.Contains(p, "fast.py") })
+			if diff := cmp.Diff([]string{"tool-1.0-cp311-cp311-win_amd64.whl!tool/fast.pyd", "tool/fast.pyd"}, modules); diff != "" {
+				t.Errorf("a module that two wheels share and two others (-want +got):\n%s", diff)
+			}
 		}
 	}
 	want := []string{
