@@ -2,13 +2,16 @@ package lockkeeper_test
 
 import (
 	"encoding/pem"
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/lockkeeper/lockkeeper/config"
 	"github.com/lockkeeper/lockkeeper/docs"
@@ -24,24 +27,62 @@ func read(t *testing.T, path string) string {
 	return string(data)
 }
 
+// TestDocumentsLinkToWhatIsThere: files, and headings in them.
 func TestDocumentsLinkToWhatIsThere(t *testing.T) {
-	files, err := filepath.Glob("docs/*.md")
-	if err != nil {
-		t.Fatal(err)
+	var files []string
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/rules/*.md", "deploy/*.md", "deploy/helm/*.md", ".github/*.md"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
 	}
-	pages, err := filepath.Glob("docs/rules/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	files = append(files, pages...)
-	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
-	for _, file := range append(files, "README.md") {
+	link := regexp.MustCompile(`\]\(([^)#:]*)(?:#([^):]+))?\)`)
+	anchors := 0
+	for _, file := range files {
 		for _, m := range link.FindAllStringSubmatch(read(t, file), -1) {
-			if _, err := os.Stat(filepath.Join(filepath.Dir(file), m[1])); err != nil {
-				t.Errorf("%s links to %s, which is not there", file, m[1])
+			target := file
+			if m[1] != "" {
+				target = filepath.Join(filepath.Dir(file), m[1])
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s links to %s, which is not there", file, target)
+				continue
+			}
+			if m[2] == "" {
+				continue
+			}
+			anchors++
+			if !slices.Contains(headings(read(t, target)), m[2]) {
+				t.Errorf("%s links to #%s in %s, which has no such heading", file, m[2], target)
 			}
 		}
 	}
+	if anchors == 0 {
+		t.Error("no link to a heading was found")
+	}
+}
+
+// headings are the anchors that GitHub gives the headings of a document.
+func headings(markdown string) []string {
+	var all []string
+	markdown = regexp.MustCompile("(?ms)^ *```.*?^ *```").ReplaceAllString(markdown, "")
+	for _, m := range regexp.MustCompile(`(?m)^#+ +(.*)$`).FindAllStringSubmatch(markdown, -1) {
+		slug := strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ' || r == '-':
+				return '-'
+			case unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_':
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, m[1])
+		for n, first := 1, slug; slices.Contains(all, slug); n++ {
+			slug = fmt.Sprintf("%s-%d", first, n)
+		}
+		all = append(all, slug)
+	}
+	return all
 }
 
 // Every rule stands in the index and has a page that says what happened, why it
@@ -141,5 +182,34 @@ func TestTheActionsInputsAreDocumented(t *testing.T) {
 		if !strings.Contains(doc, "| `"+m[1]+"` |") {
 			t.Errorf("docs/action.md lacks the input %s", m[1])
 		}
+	}
+}
+
+// TestEveryKeyOfTheConfigurationIsDocumented where operators read.
+func TestEveryKeyOfTheConfigurationIsDocumented(t *testing.T) {
+	text := read(t, "docs/operating.md") + read(t, "docs/registries.md")
+	keys := 0
+	var walk func(reflect.Type)
+	walk = func(of reflect.Type) {
+		for of.Kind() == reflect.Slice || of.Kind() == reflect.Pointer {
+			of = of.Elem()
+		}
+		if of.Kind() != reflect.Struct {
+			return
+		}
+		for field := range of.Fields() {
+			key, _, _ := strings.Cut(field.Tag.Get("toml"), ",")
+			if key == "" || key == "-" {
+				continue
+			}
+			if keys++; !regexp.MustCompile(`\b` + regexp.QuoteMeta(key) + `\b`).MatchString(text) {
+				t.Errorf("neither docs/operating.md nor docs/registries.md mentions %s of %s", key, of)
+			}
+			walk(field.Type)
+		}
+	}
+	walk(reflect.TypeFor[config.Config]())
+	if keys < 40 {
+		t.Errorf("only %d keys were found", keys)
 	}
 }
