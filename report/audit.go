@@ -150,14 +150,35 @@ func Audit(w io.Writer, r *Report, o TextOptions) error {
 	if len(others) > 0 {
 		t.printf("\n%s\n", t.style(Strong, "Beside that"))
 	}
+	alike := map[string][]policy.Outcome{}
+	saying := func(o policy.Outcome) string { return string(o.State) + " " + o.Finding.Message }
 	for _, o := range others {
-		f := o.Finding
-		t.line(StateWord(o.State), strings.TrimSpace(f.Package.Name+" "+f.Package.Version), f.Message+"   "+placeText(f))
+		alike[saying(o)] = append(alike[saying(o)], o)
+	}
+	for _, o := range others {
+		switch same := alike[saying(o)]; {
+		case len(same) < alikeFrom:
+			f := o.Finding
+			t.line(StateWord(o.State), strings.TrimSpace(f.Package.Name+" "+f.Package.Version), f.Message+" ("+placeText(f)+")")
+		case same[0].Digest == o.Digest:
+			t.auditTogether(same)
+		}
 	}
 	if len(rows) > 0 && !o.Quiet {
 		t.printf("\n  %-29s %s\n", "What the words mean:", "lockkeeper explain capabilities")
 	}
 	return t.err
+}
+
+// auditTogether is what is to be said of many packages alike.
+func (t *textWriter) auditTogether(same []policy.Outcome) {
+	names := make([]string, len(same))
+	for i, o := range same {
+		names[i] = strings.TrimSpace(o.Finding.Package.Name + " " + o.Finding.Package.Version)
+	}
+	first := same[0]
+	t.line(StateWord(first.State), count(len(same), "package", "packages"), first.Finding.Message+": "+strings.Join(names, ", "))
+	t.evidence("- of "+first.Finding.Package.Name+": ", first.Finding.Evidence)
 }
 
 func (t *textWriter) auditHead(r *Report, rows []AuditRow) {

@@ -50,7 +50,7 @@ func (t *textWriter) steps(r *Report) {
 		lines = append(lines, [2]string{"Accept it:", r.Accept + " " + visible(open[0].pkg.Name, false) + ` --reason "..."`})
 	}
 	for _, l := range lines {
-		if 2+29+1+len([]rune(l[1])) > t.o.Width {
+		if 2+29+1+columnsOf(l[1]) > t.o.Width {
 			t.printf("  %s\n      %s\n", l[0], l[1])
 			continue
 		}

@@ -4,7 +4,8 @@ import (
 	"io"
 	"math"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/clipperhouse/displaywidth"
 )
 
 // fold breaks text between words into lines of at most width columns; a longer
@@ -22,12 +23,12 @@ func foldAfter(column int, text string, width int) []string {
 	lines := []string{""}
 	for _, word := range strings.Fields(text) {
 		line := &lines[len(lines)-1]
-		used := len([]rune(*line))
+		used := columnsOf(*line)
 		if len(lines) == 1 {
 			used += column
 		}
 		switch {
-		case used > 0 && used+1+len([]rune(word)) > width:
+		case used > 0 && used+1+columnsOf(word) > width:
 			lines = append(lines, word)
 		case *line == "":
 			*line = word
@@ -60,7 +61,7 @@ func layout(rows [][]string, width int) []string {
 				}
 				b.WriteString(text)
 				if i < len(cells)-1 {
-					b.WriteString(strings.Repeat(" ", columns[i]-utf8.RuneCountInString(text)+gap))
+					b.WriteString(strings.Repeat(" ", columns[i]-columnsOf(text)+gap))
 				}
 			}
 			lines = append(lines, strings.TrimRight(b.String(), " "))
@@ -135,9 +136,9 @@ type column struct {
 }
 
 func (c *column) add(text string) {
-	n, longest := utf8.RuneCountInString(text), 0
+	n, longest := columnsOf(text), 0
 	for _, word := range strings.Fields(text) {
-		longest = max(longest, utf8.RuneCountInString(word))
+		longest = max(longest, columnsOf(word))
 	}
 	c.cells, c.longer, c.width = append(c.cells, n), append(c.longer, longest), max(c.width, n)
 }
@@ -162,13 +163,18 @@ func (c column) lines(width int) int {
 func broken(lines []string, width int) []string {
 	var out []string
 	for _, line := range lines {
-		for runes := []rune(line); ; runes = runes[width:] {
-			if len(runes) <= width {
-				out = append(out, string(runes))
+		for columnsOf(line) > width {
+			head := displaywidth.TruncateString(line, max(width, 2), "")
+			if head == "" {
 				break
 			}
-			out = append(out, string(runes[:width]))
+			out = append(out, head)
+			line = line[len(head):]
 		}
+		out = append(out, line)
 	}
 	return out
 }
+
+// columnsOf is how many columns of a terminal a text takes: two for each ideograph.
+func columnsOf(text string) int { return displaywidth.String(text) }

@@ -279,3 +279,67 @@ func TestEveryRuleLeadsToItsPage(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingIsWiderThanTheTerminal: long words are broken and keep their place.
+func TestNothingIsWiderThanTheTerminal(t *testing.T) {
+	long := "0.6.1+5.3.0-1-ge13ca993e8ccb9ba9847cc330696e02839f328f7"
+	r := example()
+	for i := range r.Decision.Outcomes {
+		o := &r.Decision.Outcomes[i]
+		pkg := o.Finding.Package
+		o.Finding.Package.Version, o.Finding.From = long, long
+		o.Finding.Evidence = append(o.Finding.Evidence, strings.Repeat("長い", 60)+"/名前.whl", strings.Repeat("x", 300))
+		for j := range r.Scan.Changes {
+			if c := &r.Scan.Changes[j]; c.Package == pkg {
+				c.Package.Version, c.From = long, long
+			}
+		}
+	}
+	for _, width := range []int{60, 80, 120} {
+		var b bytes.Buffer
+		if err := Text(&b, r, TextOptions{Width: width}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), "長") || !strings.Contains(b.String(), "0.6.1+5.3.0") {
+			t.Fatal("it does not show what is long")
+		}
+		for line := range strings.Lines(b.String()) {
+			if n := columnsOf(strings.TrimRight(line, "\n")); n > width && !strings.Contains(line, "lockkeeper ") { // a command stays in one piece
+				t.Errorf("%d columns of %d: %q", n, width, line)
+			}
+		}
+	}
+}
+
+// TestTheSameCodeIsNotShownTwice of one package, for two findings about it.
+func TestTheSameCodeIsNotShownTwice(t *testing.T) {
+	r := example()
+	again := r.Decision.Outcomes[0]
+	again.Finding.Rule, again.Finding.Message = policy.UpstreamMismatch, "differs from its repository"
+	again.Digest = again.Finding.Digest()
+	r.Decision.Outcomes = append(r.Decision.Outcomes, again)
+	var b bytes.Buffer
+	if err := Text(&b, r, TextOptions{Width: 80}); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(b.String(), "decode, network, run:?"); n != 1 || !strings.Contains(b.String(), "differs from its repository") {
+		t.Errorf("shown %d times:\n%s", n, b.String())
+	}
+}
+
+// TestAnAuditSaysOnceWhatIsSoOfMany.
+func TestAnAuditSaysOnceWhatIsSoOfMany(t *testing.T) {
+	r := audited()
+	for i := range 5 {
+		f := policy.Finding{Rule: policy.Unverified, Lockfile: "Cargo.lock", Line: i + 1, Message: "could not be attributed to a publisher"}
+		f.Package = lockkeeper.Package{Ecosystem: lockkeeper.Cargo, Name: fmt.Sprint("crate-", i), Version: "1.0.0"}
+		r.Decision.Outcomes = append(r.Decision.Outcomes, policy.Outcome{Finding: f, Digest: f.Digest(), State: policy.Open})
+	}
+	var b bytes.Buffer
+	if err := Audit(&b, r, TextOptions{Width: 80}); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.String(); strings.Count(got, "could not be attributed") != 1 || !strings.Contains(got, "5 packages") || !strings.Contains(got, "crate-4 1.0.0") {
+		t.Errorf("%s", got)
+	}
+}

@@ -138,7 +138,7 @@ func (t *textWriter) head(r *Report) {
 		}
 		if i == 0 && place != "" {
 			// Beside it where there is room, else above.
-			if len([]rune(l.Path+countsText(l)))+3+6+len([]rune(place)) <= t.o.Width {
+			if columnsOf(l.Path+countsText(l))+3+6+columnsOf(place) <= t.o.Width {
 				line += "      " + t.style(Faint, place)
 			} else {
 				t.printf("%s\n", t.style(Faint, place))
@@ -221,6 +221,7 @@ func (t *textWriter) group(g group, r *Report) {
 		t.warned(g, r)
 		return
 	}
+	var shown *policy.Code // the one that stands above
 	for i, o := range g.outcomes {
 		f := o.Finding
 		place := visible(f.Lockfile, false)
@@ -235,8 +236,9 @@ func (t *textWriter) group(g group, r *Report) {
 		t.wrapped(f.Message)
 		t.evidence("- ", f.Evidence)
 		t.outcome(o)
-		if c := f.Code; c != nil && len(c.Kinds) > 0 {
+		if c := f.Code; c != nil && len(c.Kinds) > 0 && !t.same(c, shown) {
 			t.code(c)
+			shown = c
 		}
 	}
 	if line := t.context(g, r); line != "" {
@@ -258,19 +260,30 @@ func (t *textWriter) evidence(prefix string, lines []string) {
 // not fit goes on a line of its own; of further findings the title is left out.
 func (t *textWriter) titleLine(state policy.State, title, rule, place string, first bool) {
 	room := t.o.Width - indent
-	width := len([]rune(title))
+	width := columnsOf(title)
 	shown := t.style(Strong, title)
 	if !first {
 		width = min(width, 12)
 		shown = strings.Repeat(" ", width)
 	}
-	if width+3+len(rule)+3+len([]rune(place)) > room && first {
-		t.printf("  %s  %s\n", t.label(StateWord(state)), shown)
+	if width+3+len(rule)+3+columnsOf(place) > room && first {
+		t.named(t.label(StateWord(state)), title, room)
 		t.printf("%*s%s   %s\n", indent, "", rule, t.style(Faint, place))
 		return
 	}
-	pad := max(3, room-width-3-len(rule)-len([]rune(place)))
+	pad := max(3, room-width-3-len(rule)-columnsOf(place))
 	t.printf("  %s  %s   %s%s%s\n", t.label(StateWord(state)), shown, rule, strings.Repeat(" ", pad), t.style(Faint, place))
+}
+
+// named is a label and a name, on as many lines as it takes.
+func (t *textWriter) named(label, name string, room int) {
+	for i, line := range broken(fold(name, room), room) {
+		if i == 0 {
+			t.printf("  %s  %s\n", label, t.style(Strong, line))
+			continue
+		}
+		t.printf("%*s%s\n", indent, "", t.style(Strong, line))
+	}
 }
 
 // warned is one line for a package about which there are notes alone.
@@ -291,10 +304,16 @@ func (t *textWriter) warned(g group, r *Report) {
 
 // line is a label, a name and what is to be said of it, on as many lines as it takes.
 func (t *textWriter) line(label, name, text string) {
-	if name = visible(name, false); name != "" {
+	room := t.o.Width - indent
+	if name = visible(name, false); columnsOf(name) > room {
+		t.named(t.label(label), name, room)
+		t.wrapped(text)
+		return
+	}
+	if name != "" {
 		name += "   "
 	}
-	lines := foldAfter(len([]rune(name)), visible(text, false), t.o.Width-indent)
+	lines := foldAfter(columnsOf(name), visible(text, false), room)
 	t.printf("  %s  %s%s\n", t.label(label), t.style(Strong, name), lines[0])
 	for _, more := range lines[1:] {
 		t.printf("%*s%s\n", indent, "", more)
@@ -328,6 +347,11 @@ func (t *textWriter) outcome(o policy.Outcome) {
 	}
 }
 
+// same reports whether code would say what was said just above it.
+func (t *textWriter) same(c, above *policy.Code) bool {
+	return above != nil && c.Digest != "" && c.Digest == above.Digest && (!t.o.BuildCode || c.Diff == above.Diff)
+}
+
 func (t *textWriter) code(c *policy.Code) {
 	files, capabilities := codeLine(c)
 	files, capabilities = visible(files, false), visible(capabilities, false)
@@ -335,7 +359,7 @@ func (t *textWriter) code(c *policy.Code) {
 	if c.Inserted+c.Deleted > 0 {
 		counts = fmt.Sprintf("+%d -%d lines", c.Inserted, c.Deleted)
 	}
-	if room := t.o.Width - indent; len([]rune(files))+2+len([]rune(capabilities))+3+len(counts) <= room {
+	if room := t.o.Width - indent; columnsOf(files)+2+columnsOf(capabilities)+3+len(counts) <= room {
 		line := t.style(Strong, files) + "  " + capabilities
 		if counts != "" {
 			line += "   " + t.style(Faint, counts)
@@ -371,14 +395,14 @@ const indent = 12
 
 // wrapped prints text below a finding, folded to the width.
 func (t *textWriter) wrapped(text string) {
-	for _, line := range fold(visible(text, false), t.o.Width-indent) {
+	for _, line := range broken(fold(visible(text, false), t.o.Width-indent), t.o.Width-indent) {
 		t.printf("%*s%s\n", indent, "", line)
 	}
 }
 
 // folded prints running text.
 func (t *textWriter) folded(role Role, text string) {
-	for _, line := range fold(visible(text, false), t.o.Width) {
+	for _, line := range broken(fold(visible(text, false), t.o.Width), t.o.Width) {
 		t.printf("%s\n", t.style(role, line))
 	}
 }

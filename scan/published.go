@@ -100,7 +100,7 @@ func whyUnknown(eco lockkeeper.Ecosystem, now registry.Publication) string {
 	case now.Mixed && now.Attested:
 		return "its files were published by different ones"
 	case eco == lockkeeper.PyPI:
-		return "the registry does not tell who uploads, and no file has an attestation"
+		return "no file has an attestation"
 	}
 	return "the registry does not tell"
 }

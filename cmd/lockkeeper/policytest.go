@@ -17,6 +17,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/gitrepo"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/replay"
+	"github.com/lockkeeper/lockkeeper/report"
 	"github.com/lockkeeper/lockkeeper/scan"
 )
 
@@ -217,25 +218,25 @@ func (t trialOutcome) write(p *process) error {
 		b.WriteString("\n")
 	}
 	if len(t.Asked) > 0 {
-		t.list(&b)
+		t.list(&b, (outputFlags{Color: "auto"}).textOptions(p))
 	}
 	_, err := p.stdout.Write([]byte(b.String()))
 	return err
 }
 
 // list is every question, and what they come to.
-func (t trialOutcome) list(b *strings.Builder) {
+func (t trialOutcome) list(b *strings.Builder, o report.TextOptions) {
 	b.WriteString("\n")
-	widest := 0
-	for _, q := range t.Asked {
-		widest = max(widest, min(len([]rune(printable(q.what()))), 40))
-	}
+	rows := [][]string{{"DATE", "COMMIT", "ASKS", "PACKAGE", "RULE"}}
 	for _, q := range t.Asked {
 		word := "sign-off"
 		if q.Level == policy.BlockLevel {
 			word = "blocked"
 		}
-		fmt.Fprintf(b, "  %s  %.7s  %-8s  %-*s   %s\n", q.When.Format(time.DateOnly), q.Commit, word, widest, printable(q.what()), q.Rule)
+		rows = append(rows, []string{q.When.Format(time.DateOnly), fmt.Sprintf("%.7s", q.Commit), word, q.what(), string(q.Rule)})
+	}
+	if err := report.Table(b, rows, o); err != nil { // a builder does not fail
+		return
 	}
 	b.WriteString("\nBy rule: ")
 	rules := slices.Sorted(maps.Keys(t.ByRule))
