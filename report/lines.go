@@ -39,6 +39,15 @@ func foldAfter(column int, text string, width int) []string {
 	return lines
 }
 
+// Fold breaks text, which is visible already, into lines of at most width columns; with
+// a width of 0 and less it is one line.
+func Fold(text string, width int) []string {
+	if width <= 0 {
+		return []string{text}
+	}
+	return broken(fold(text, width), width)
+}
+
 // layout sets rows of cells in columns that together have at most width, folding
 // cells between words. Cells are made visible. Every row has as many cells as the
 // first.

@@ -148,6 +148,10 @@ func (c *allowListCmd) Run(p *process) error {
 	for _, e := range list.Entries {
 		rows = append(rows, []string{strconv.Itoa(e.Line), e.Package, orAll(e.Versions), e.Admitted(), signedOff(e), strings.Join(remarks[e.Line], ", ")})
 	}
+	if len(list.Entries) == 0 {
+		fmt.Fprintf(p.stdout, "%s has no entry yet. lockkeeper allow add writes one.\n", allowlist.Path)
+		return nil
+	}
 	if err := report.Table(p.stdout, rows, (outputFlags{Color: "auto"}).textOptions(p)); err != nil {
 		return err
 	}

@@ -62,7 +62,12 @@ func (c *allowExplainCmd) Run(p *process) error {
 		}
 	}
 	if !found {
-		fmt.Fprintf(p.stdout, "No entry of %s is about %s.\n", allowlist.Path, report.Plain(c.Package))
+		versions := make([]string, len(locked))
+		for i, l := range locked {
+			versions[i] = l.ID() + " " + l.Version
+		}
+		fmt.Fprintf(p.stdout, "No entry of %s is about %s. Locked here: %s.\n", allowlist.Path, report.Plain(c.Package), report.Plain(orNone(versions)))
+		return nil
 	}
 	for _, l := range locked {
 		if !slices.ContainsFunc(list.Entries, func(e allowlist.Entry) bool { return e.Concerns(l) }) {

@@ -46,6 +46,7 @@ Examples:
 type checkup struct {
 	p      *process
 	style  func(report.Role, string) string
+	width  int // of the terminal; 0: as long as it gets
 	failed int
 }
 
@@ -53,7 +54,8 @@ type checkup struct {
 const checkWithin = 20 * time.Second
 
 func (c *doctorCmd) Run(p *process) error {
-	d := &checkup{p: p, style: outputFlags{Color: c.Color}.textOptions(p).Style}
+	look := outputFlags{Color: c.Color}.textOptions(p)
+	d := &checkup{p: p, style: look.Style, width: look.Width}
 	d.ok("lockkeeper", versionText())
 	d.git(c.Repo)
 	read := p.configuration
@@ -90,7 +92,13 @@ func (d *checkup) line(role report.Role, word, what, text string) {
 	if d.style != nil {
 		word = d.style(role, word)
 	}
-	fmt.Fprintf(d.p.stdout, "%s %-14s %s\n", word, what, text)
+	fmt.Fprintf(d.p.stdout, "%s %-14s %s\n", word, what, d.folded(text))
+}
+
+// folded is text in as many lines as the terminal takes, beside the words before it.
+func (d *checkup) folded(text string) string {
+	const before = 21
+	return strings.Join(report.Fold(text, d.width-before), "\n"+strings.Repeat(" ", before))
 }
 
 func (d *checkup) ok(what, text string) {
@@ -108,12 +116,12 @@ func (d *checkup) bad(what string, err error, todo string) {
 		if i == 0 {
 			d.line(report.Bad, "FAIL", what, printable(text))
 		} else {
-			fmt.Fprintf(d.p.stdout, "%21s%s\n", "", printable(text))
+			fmt.Fprintf(d.p.stdout, "%21s%s\n", "", d.folded(printable(text)))
 		}
 	}
 	fmt.Fprint(d.p.stdout, caret(err))
 	if todo != "" {
-		fmt.Fprintf(d.p.stdout, "%21sTo do: %s\n", "", todo)
+		fmt.Fprintf(d.p.stdout, "%21s%s\n", "", d.folded("To do: "+todo))
 	}
 }
 

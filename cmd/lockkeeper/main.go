@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -39,23 +40,23 @@ type cli struct {
 	Scan    scanCmd    `cmd:"" help:"Judge what a change does to the lockfiles of this repository."`
 	Init    initCmd    `cmd:"" help:"Show what is locked here and write a commented policy and allowlist."`
 	Explain explainCmd `cmd:"" help:"Say what a rule means, why it exists and what to do."`
+	Demo    demoCmd    `cmd:"" help:"Show the whole thing on this machine, without network."`
+	Doctor  doctorCmd  `cmd:"" help:"Check what Lockkeeper needs, and say what to do."`
 	Diff    diffCmd    `cmd:"" help:"Judge the difference of two lockfiles."`
 	Allow   allowCmd   `cmd:"" help:"Read, extend and prune the allowlist."`
 	Policy  policyCmd  `cmd:"" help:"Check, explain and try the policy."`
-	Owners  ownersCmd  `cmd:"" help:"Give the server a start with the history of owners."`
-	Audit   auditCmd   `cmd:"" help:"Export who decided what, when and from where."`
+	Action  actionCmd  `cmd:"" help:"Scan in GitHub Actions: annotations, job summary, SARIF, comment."`
 	Serve   serveCmd   `cmd:"" help:"Run the GitHub App."`
 	Setup   setupCmd   `cmd:"" help:"Make the GitHub App without the page of serve."`
+	Audit   auditCmd   `cmd:"" help:"Export who decided what, when and from where."`
+	Owners  ownersCmd  `cmd:"" help:"Give the server a start with the history of owners."`
 	Store   storeCmd   `cmd:"" help:"Back up the server's database, bring it up to date, or move it to PostgreSQL."`
 	Ready   readyCmd   `cmd:"" help:"Ask a running server whether it is ready."`
-	Demo    demoCmd    `cmd:"" help:"Show the whole thing on this machine, without network."`
-	Version versionCmd `cmd:"" help:"Print the version."`
 
-	Action     actionCmd     `cmd:"" help:"Scan in GitHub Actions: annotations, job summary, SARIF, comment."`
 	Completion completionCmd `cmd:"" help:"Print the completion for a shell."`
 	Complete   completeCmd   `cmd:"" hidden:"" help:"Complete a command line, for the shells' scripts."`
-	Doctor     doctorCmd     `cmd:"" help:"Check what Lockkeeper needs, and say what to do."`
 	Man        manCmd        `cmd:"" help:"Print the manual page."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 
 	Quiet   bool `short:"q" help:"Only what needs somebody."`
 	Verbose bool `short:"v" help:"Tell on standard error what is done."`
@@ -97,7 +98,8 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "lockkeeper: %v\nSee: lockkeeper %s --help\n", err, strings.Join(commandWords(args), " "))
+		see := append(commandWords(parser.Model.Node, args), "--help")
+		fmt.Fprintf(stderr, "lockkeeper: %v\nSee: lockkeeper %s\n", err, strings.Join(see, " "))
 		return exitUsage
 	}
 	p := &process{ctx: ctx, env: env, stdin: stdin, stdout: stdout, stderr: stderr, quiet: c.Quiet, verbose: c.Verbose, model: parser.Model.Node}
@@ -148,13 +150,14 @@ func verboseLog(p *process) zerolog.Logger {
 }
 
 // commandWords are the leading words of args that name a command.
-func commandWords(args []string) []string {
+func commandWords(of *kong.Node, args []string) []string {
 	var words []string
 	for _, a := range args {
-		if strings.HasPrefix(a, "-") || strings.ContainsAny(a, "/.\x00") || len(words) == 2 {
+		i := slices.IndexFunc(of.Children, func(n *kong.Node) bool { return n.Type == kong.CommandNode && n.Name == a })
+		if i < 0 {
 			break
 		}
-		words = append(words, a)
+		of, words = of.Children[i], append(words, a)
 	}
 	return words
 }

@@ -7,12 +7,14 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/config/strict"
 	"github.com/lockkeeper/lockkeeper/gitrepo"
 	"github.com/lockkeeper/lockkeeper/lockfile"
 	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/report"
+	"github.com/lockkeeper/lockkeeper/scan"
 )
 
 type policyExplainCmd struct {
@@ -53,17 +55,42 @@ func (c *policyExplainCmd) Run(p *process) error {
 	if pkg.Name != "" {
 		what += ", " + printable(pkg.ID())
 	}
-	fmt.Fprintf(p.stdout, "%s: watched, for %s.\n\n", what, why)
-	w := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "RULE\tASKS FOR\tBECAUSE OF")
+	fmt.Fprintf(p.stdout, "%s: watched, for %s.\n", what, why)
+	if note := unlocked(p, repo, pkg); note != "" {
+		fmt.Fprintln(p.stdout, note)
+	}
+	fmt.Fprintln(p.stdout)
+	rows := [][]string{{"RULE", "ASKS FOR", "BECAUSE OF"}}
 	for _, a := range rules.Ask(file, pkg) {
 		level := string(a.Grave)
 		if a.Mild != a.Grave {
 			level += " or " + string(a.Mild)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", a.Rule, level, a.Why)
+		rows = append(rows, []string{string(a.Rule), level, a.Why})
 	}
-	return w.Flush()
+	return report.Table(p.stdout, rows, (outputFlags{Color: "auto"}).textOptions(p))
+}
+
+// unlocked says that nothing here locks the package, if so: a policy may be about one
+// that is to come, and a name may be misspelt.
+func unlocked(p *process, repo *gitrepo.Repo, pkg lockkeeper.Package) string {
+	all, complete, err := scan.Locked(p.ctx, repo.WorkTree())
+	if err != nil || !complete || pkg.Name == "" {
+		return ""
+	}
+	var names []string
+	for _, l := range all {
+		switch {
+		case l.ID() == pkg.ID():
+			return ""
+		case l.Ecosystem == pkg.Ecosystem:
+			names = append(names, l.Name)
+		}
+	}
+	if close := strict.Closest(pkg.Name, names); close != "" {
+		return fmt.Sprintf("No lockfile here has %s; did you mean %s?", printable(pkg.Name), printable(close))
+	}
+	return fmt.Sprintf("No lockfile here has %s.", printable(pkg.Name))
 }
 
 // readPolicy reads the policy at a path; the default one where there is none.

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lockkeeper/lockkeeper/config"
 	"github.com/lockkeeper/lockkeeper/store"
 )
 
@@ -41,9 +40,15 @@ func (c *auditExportCmd) Run(p *process) error {
 	if err != nil {
 		return usageError{err}
 	}
-	cfg, err := config.Load(c.Config, p.env, os.ReadFile)
+	cfg, err := p.operated(c.Config)
 	if err != nil {
 		return err
+	}
+	// Opening would make one, and an empty trail looks like nothing was ever decided.
+	if at := cfg.Store.Location(); !store.IsPostgres(at) {
+		if _, err := os.Stat(at); err != nil {
+			return fmt.Errorf("there is no database at %s: name the server's configuration with --config, or go to the server's directory: %w", at, err)
+		}
 	}
 	db, err := store.Open(p.ctx, cfg.Store.Location())
 	if err != nil {
