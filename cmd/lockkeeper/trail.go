@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -46,8 +48,8 @@ func (c *auditExportCmd) Run(p *process) error {
 	}
 	// Opening would make one, and an empty trail looks like nothing was ever decided.
 	if at := cfg.Store.Location(); !store.IsPostgres(at) {
-		if _, err := os.Stat(at); err != nil {
-			return fmt.Errorf("there is no database at %s: name the server's configuration with --config, or go to the server's directory: %w", at, err)
+		if _, err := os.Stat(at); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("there is no database at %s: name the server's configuration with --config, or go to the server's directory", at)
 		}
 	}
 	db, err := store.Open(p.ctx, cfg.Store.Location())
