@@ -247,7 +247,7 @@ func TestPromise7WhatPeopleWriteIsInert(t *testing.T) {
 			t.Fatalf("nothing is answered:\n%s", markdown)
 		}
 		for _, text := range []string{markdown, w.check(p.Head(), mainCheck).Summary} {
-			reporttest.CheckMarkdown(t, text, "h3", "p", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "strong", "br", "details", "summary", "ul", "li", "sub")
+			reporttest.CheckMarkdown(t, text, "h3", "p", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "strong", "br", "details", "summary", "ul", "li", "sub", "a rule")
 		}
 	}
 }
