@@ -32,7 +32,7 @@ func (p Page) URL() string { return RuleURL(p.Name) }
 func RuleURL(name string) string { return Site + "rules/" + name + ".md" }
 
 // CapabilitiesURL is where the words for what build code can do are explained.
-var CapabilitiesURL = RuleURL("capabilities")
+const CapabilitiesURL = Site + "rules/capabilities.md"
 
 // Rule is the page about the rule of that name; not ok where there is none.
 func Rule(name string) (page Page, ok bool) {

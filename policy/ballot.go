@@ -30,7 +30,7 @@ func (e *electorate) poll(statements []Statement) ballot {
 		case SignOff:
 			why := e.refusesAcceptance(s.By)
 			if why == "" && e.reason && strings.TrimSpace(s.Reason) == "" {
-				why = "the policy asks for a reason; write it again with one in quotation marks behind it"
+				why = "the policy asks for a reason; say it again with one"
 			}
 			if why != "" {
 				refuse("sign-off", why)

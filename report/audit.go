@@ -156,12 +156,13 @@ func Audit(w io.Writer, r *Report, o TextOptions) error {
 		alike[saying(o)] = append(alike[saying(o)], o)
 	}
 	for _, o := range others {
-		switch same := alike[saying(o)]; {
-		case len(same) < alikeFrom:
+		same := alike[saying(o)]
+		if len(same) >= alikeFrom {
+			t.auditTogether(same)
+			alike[saying(o)] = []policy.Outcome{} // said
+		} else if len(same) > 0 {
 			f := o.Finding
 			t.line(StateWord(o.State), strings.TrimSpace(f.Package.Name+" "+f.Package.Version), f.Message+" ("+placeText(f)+")")
-		case same[0].Digest == o.Digest:
-			t.auditTogether(same)
 		}
 	}
 	if len(rows) > 0 && !o.Quiet {
@@ -172,12 +173,15 @@ func Audit(w io.Writer, r *Report, o TextOptions) error {
 
 // auditTogether is what is to be said of many packages alike.
 func (t *textWriter) auditTogether(same []policy.Outcome) {
-	names := make([]string, len(same))
-	for i, o := range same {
-		names[i] = strings.TrimSpace(o.Finding.Package.Name + " " + o.Finding.Package.Version)
+	var names []string
+	for _, o := range same {
+		name := strings.TrimSpace(o.Finding.Package.Name + " " + o.Finding.Package.Version)
+		if !slices.Contains(names, name) { // it may stand in several lockfiles
+			names = append(names, name)
+		}
 	}
 	first := same[0]
-	t.line(StateWord(first.State), count(len(same), "package", "packages"), first.Finding.Message+": "+strings.Join(names, ", "))
+	t.line(StateWord(first.State), count(len(names), "package", "packages"), first.Finding.Message+": "+strings.Join(names, ", "))
 	t.evidence("- of "+first.Finding.Package.Name+": ", first.Finding.Evidence)
 }
 

@@ -58,7 +58,7 @@ func layout(rows [][]string, width int) []string {
 		cells := make([][]string, len(row))
 		height := 0
 		for i, text := range row {
-			cells[i] = broken(fold(visible(text, false), columns[i]), columns[i])
+			cells[i] = Fold(visible(text, false), columns[i])
 			height = max(height, len(cells[i]))
 		}
 		for at := range height {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/lockkeeper/lockkeeper/report/reporttest"
 )
 
 // A table fits its width without folding its heading or breaking a word that has
@@ -32,5 +34,20 @@ func TestTable(t *testing.T) {
 	}
 	if n := strings.Count(wide.String(), "\n"); n != 3 || strings.Contains(wide.String(), "\x1b") {
 		t.Errorf("%d lines, or an escape:\n%s", n, &wide)
+	}
+}
+
+// TestFoldLosesNothing: a line that is broken goes on in the next one, whatever is in it.
+func TestFoldLosesNothing(t *testing.T) {
+	for _, s := range append(reporttest.Nasty(t), strings.Repeat("長い", 40), "e\u0301"+strings.Repeat("\u0301", 90), strings.Repeat("\U0001f469\u200d\U0001f4bb", 30)) {
+		s = visible(s, false)
+		for _, width := range []int{1, 2, 7, 60} {
+			if got := strings.ReplaceAll(strings.Join(Fold(s, width), ""), " ", ""); got != strings.Join(strings.Fields(s), "") {
+				t.Errorf("at %d columns %q became %q", width, s, got)
+			}
+		}
+	}
+	if got := Fold("as it  is", 0); len(got) != 1 || got[0] != "as it  is" {
+		t.Errorf("without a width: %q", got)
 	}
 }

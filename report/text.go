@@ -277,7 +277,7 @@ func (t *textWriter) titleLine(state policy.State, title, rule, place string, fi
 
 // named is a label and a name, on as many lines as it takes.
 func (t *textWriter) named(label, name string, room int) {
-	for i, line := range broken(fold(name, room), room) {
+	for i, line := range Fold(name, room) {
 		if i == 0 {
 			t.printf("  %s  %s\n", label, t.style(Strong, line))
 			continue
@@ -395,14 +395,14 @@ const indent = 12
 
 // wrapped prints text below a finding, folded to the width.
 func (t *textWriter) wrapped(text string) {
-	for _, line := range broken(fold(visible(text, false), t.o.Width-indent), t.o.Width-indent) {
+	for _, line := range Fold(visible(text, false), t.o.Width-indent) {
 		t.printf("%*s%s\n", indent, "", line)
 	}
 }
 
 // folded prints running text.
 func (t *textWriter) folded(role Role, text string) {
-	for _, line := range broken(fold(visible(text, false), t.o.Width), t.o.Width) {
+	for _, line := range Fold(visible(text, false), t.o.Width) {
 		t.printf("%s\n", t.style(role, line))
 	}
 }

@@ -91,16 +91,17 @@ const maxWheels, maxOwn, maxKinds = 3, 4, 6
 // compiled for each platform is no difference, only that some have one; nor are the ends
 // of lines.
 func uneven(found []buildcode.Surface, artifacts []registry.Artifact) []string {
-	have := map[string]int{} // in how many wheels
-	var wheels, carriers int
+	have := map[string]int{} // parts, by how many carriers have them
+	var wheels, carriers int // of start-up code
 	for i, a := range artifacts {
 		if a.Kind != registry.Wheel {
 			continue
 		}
 		wheels++
-		if found[i].Runs() {
-			carriers++
+		if !found[i].Runs() {
+			continue
 		}
+		carriers++
 		for part := range parts(found[i]) {
 			have[part]++
 		}

@@ -218,14 +218,16 @@ func (t trialOutcome) write(p *process) error {
 		b.WriteString("\n")
 	}
 	if len(t.Asked) > 0 {
-		t.list(&b, (outputFlags{Color: "auto"}).textOptions(p))
+		if err := t.list(&b, (outputFlags{Color: "auto"}).textOptions(p)); err != nil {
+			return err
+		}
 	}
 	_, err := p.stdout.Write([]byte(b.String()))
 	return err
 }
 
 // list is every question, and what they come to.
-func (t trialOutcome) list(b *strings.Builder, o report.TextOptions) {
+func (t trialOutcome) list(b *strings.Builder, o report.TextOptions) error {
 	b.WriteString("\n")
 	rows := [][]string{{"DATE", "COMMIT", "ASKS", "PACKAGE", "RULE"}}
 	for _, q := range t.Asked {
@@ -235,8 +237,8 @@ func (t trialOutcome) list(b *strings.Builder, o report.TextOptions) {
 		}
 		rows = append(rows, []string{q.When.Format(time.DateOnly), fmt.Sprintf("%.7s", q.Commit), word, q.what(), string(q.Rule)})
 	}
-	if err := report.Table(b, rows, o); err != nil { // a builder does not fail
-		return
+	if err := report.Table(b, rows, o); err != nil {
+		return err
 	}
 	b.WriteString("\nBy rule: ")
 	rules := slices.Sorted(maps.Keys(t.ByRule))
@@ -251,6 +253,7 @@ func (t trialOutcome) list(b *strings.Builder, o report.TextOptions) {
 	if t.Unverified > 0 {
 		fmt.Fprintf(b, "%d of these could not be looked at today; on their day they may have been.\n", t.Unverified)
 	}
+	return nil
 }
 
 func changed(n int) string {

@@ -30,6 +30,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lockkeeper/lockkeeper"
+	"github.com/lockkeeper/lockkeeper/docs"
 	"github.com/lockkeeper/lockkeeper/github"
 	"github.com/lockkeeper/lockkeeper/queue"
 	"github.com/lockkeeper/lockkeeper/report"
@@ -247,12 +248,13 @@ var templateFiles embed.FS
 
 var templates = template.Must(template.Must(Frame()).ParseFS(templateFiles, "templates/*.tmpl"))
 
-// Frame are the templates "head" and "foot" of every page, with the function "visible"
-// for text from outside, for others to add their own to. Their data has the fields of
+// Frame are the templates "head" and "foot" of every page, with the functions "visible"
+// for text from outside and "means" for the address of a rule's page, for others to add their own to. Their data has the fields of
 // Layout.
 func Frame() (*template.Template, error) {
 	return template.New("").Funcs(template.FuncMap{
 		"visible": func(s string) string { return report.Visible(s, false) },
+		"means":   docs.RuleURL,
 	}).ParseFS(templateFiles, "templates/layout.tmpl")
 }
 
