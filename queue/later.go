@@ -42,7 +42,9 @@ func (q *Queue) PutLater(ctx context.Context, j Job, at time.Time) error {
 	if _, err := q.store.DB().ExecContext(ctx, `INSERT INTO dirty (key, events, job) VALUES ($1, 0, $2) ON CONFLICT (key) DO NOTHING`, key, string(data)); err != nil {
 		return fmt.Errorf("queue %s for later: %w", key, err)
 	}
-	if err := q.engine.later(ctx, key, at); err != nil {
+	err = q.engine.later(ctx, key, at)
+	q.clock.look()
+	if err != nil {
 		return fmt.Errorf("queue %s for later: %w", key, err)
 	}
 	return nil

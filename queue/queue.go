@@ -155,6 +155,7 @@ type Queue struct {
 
 	alone atomic.Pointer[alone] // see standBack
 	aside asides
+	clock clock
 }
 
 // New prepares the queue in the database of s, where it makes River's tables. No
@@ -212,7 +213,9 @@ func (q *Queue) Put(ctx context.Context, j Job) error {
 	if err != nil {
 		return fmt.Errorf("queue job: %w", err)
 	}
-	if err := q.engine.inTx(ctx, func(t tx) error { return q.putTx(ctx, t, key, j) }); err != nil {
+	err = q.engine.inTx(ctx, func(t tx) error { return q.putTx(ctx, t, key, j) })
+	q.clock.look()
+	if err != nil {
 		return fmt.Errorf("queue %s: %w", key, err)
 	}
 	q.notAlone(holder{j.Installation, j.RepoID})

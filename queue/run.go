@@ -40,6 +40,7 @@ const held = time.Second
 // nothing has happened since.
 func (w *worker) Work(ctx context.Context, job *river.Job[args]) error {
 	q := w.queue
+	defer q.clock.look()
 	begun, err := q.begin(ctx, job)
 	switch {
 	case errors.Is(err, errOverShare):

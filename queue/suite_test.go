@@ -41,6 +41,7 @@ var suite = map[string]func(t *testing.T, fresh func(testing.TB) string){
 	"Never beside each other":       testNeverBesideEachOther,
 	"Run that outlives its time":    testRunThatOutlivesItsTime,
 	"Wrong clock":                   testWrongClock,
+	"Placed by a wrong clock":       testPlacedByWrongClock,
 	"Stray":                         testStray,
 	"Check":                         testCheck,
 }

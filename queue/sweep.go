@@ -44,22 +44,20 @@ func (q *Queue) sweep(ctx context.Context) error {
 // sweepUntilStopped has one process of all sweep every minute. Whether the clock was set
 // back, and what did not arrive, each sees for itself.
 func (q *Queue) sweepUntilStopped(ctx context.Context) {
-	sweeps, clock := time.NewTicker(sweepEvery/4), time.NewTicker(clockEvery)
+	sweeps, looks := time.NewTicker(sweepEvery/4), time.NewTicker(clockEvery)
 	defer sweeps.Stop()
-	defer clock.Stop()
-	last, wrong := time.Now(), false
+	defer looks.Stop()
 	var seen map[given]bool
 	for {
 		var err error
 		select {
 		case <-q.stopped:
 			return
-		case <-clock.C:
-			now := time.Now()
-			wrong, last = wrong || setBack(last, now), now
-			if wrong {
-				err = q.hurry(ctx, 0)
-				wrong = err != nil
+		case <-looks.C:
+			if q.clock.wasWrong() {
+				if err = q.hurry(ctx, 0); err != nil {
+					q.clock.again()
+				}
 			}
 		case <-sweeps.C:
 			if seen, err = q.strays(ctx, seen); err != nil {

@@ -33,6 +33,12 @@ func TestClock(t *testing.T) {
 				w.stream(5)
 				w.right()
 			}
+			// For so short that no look at the clock falls into it, which would tell.
+			must(t, clock.Set(3*time.Hour))
+			w.stream(1)
+			must(t, w.GitHub.Flush(t.Context()))
+			must(t, clock.Set(0))
+			w.right()
 		})
 	}
 }
