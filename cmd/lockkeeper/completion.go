@@ -22,7 +22,7 @@ func (completionCmd) Help() string {
 	return `Prints what makes the shell complete commands, flags and their values on the tab key.
 
 Examples:
-  lockkeeper completion bash > ~/.local/share/bash-completion/completions/lockkeeper
+  source <(lockkeeper completion bash)                      in ~/.bashrc
   lockkeeper completion zsh > "${fpath[1]}/_lockkeeper"
   lockkeeper completion fish > ~/.config/fish/completions/lockkeeper.fish`
 }

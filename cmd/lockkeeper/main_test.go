@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -117,11 +118,28 @@ func TestDemo(t *testing.T) {
 
 // TestEveryCommandHasHelpWithAnExample reads what a new user reads first.
 func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
-	for _, args := range [][]string{{}, {"scan"}, {"init"}, {"explain"}, {"doctor"}, {"completion"}, {"man"}, {"diff"}, {"allow", "add"}, {"allow", "list"}, {"allow", "prune"}, {"allow", "explain"}, {"audit", "export"}, {"policy", "check"}, {"policy", "explain"}, {"policy", "test"}, {"serve"}, {"store", "backup"}, {"store", "copy"}, {"demo"}, {"version"}} {
-		var out, errs strings.Builder
-		code := run(context.Background(), append(args, "--help"), nil, strings.NewReader(""), &out, &errs)
+	parser, err := newParser(new(cli))
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := [][]string{{}}
+	for _, leaf := range parser.Model.Leaves(true) {
+		words, _, _ := strings.Cut(leaf.Path(), " <")
+		commands = append(commands, strings.Fields(words))
+	}
+	for _, args := range commands {
+		var out, errs, other strings.Builder
+		code := run(context.Background(), append(slices.Clone(args), "--help"), nil, strings.NewReader(""), &out, &errs)
+		if run(context.Background(), append([]string{"help"}, args...), nil, strings.NewReader(""), &other, &errs) != code || other.String() != out.String() {
+			t.Errorf("help %v is not %[1]v --help:\n%s", args, &other)
+		}
 		if code != exitOK || !strings.Contains(out.String(), "Example") || !strings.Contains(out.String(), "lockkeeper "+strings.Join(args, " ")) {
 			t.Errorf("%v --help: exit code %d\n%s%s", args, code, &out, &errs)
+		}
+		for line := range strings.Lines(out.String()) {
+			if len(line) > 81 {
+				t.Errorf("%v --help has a line of more than 80 columns: %s", args, line)
+			}
 		}
 		if lines := strings.Count(out.String(), "\n"); lines > 48 {
 			t.Errorf("%v --help has %d lines, more than two screens", args, lines)

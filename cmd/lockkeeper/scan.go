@@ -23,11 +23,11 @@ func (scanCmd) Help() string {
 	return `Policy and allowlist are those of the branch that is compared with.
 
 Examples:
-  lockkeeper scan                          the work tree against the default branch
+  lockkeeper scan                     the work tree against the default branch
   lockkeeper scan --base main --head topic
-  lockkeeper scan --show build-code        with the code itself
+  lockkeeper scan --show build-code   with the code itself
   lockkeeper scan old/Cargo.lock new/Cargo.lock
-  lockkeeper scan --all                    what is locked already; also --format html or csv
+  lockkeeper scan --all               what is locked already; --format csv
   lockkeeper scan --format html > report.html
   lockkeeper scan --format json | jq .conclusion`
 }

@@ -32,7 +32,7 @@ server stops gracefully on SIGTERM: it finishes the jobs at hand, and keeps the 
 for the next start.
 
 Examples:
-  lockkeeper serve                                    set it up, or go on with lockkeeper.toml
+  lockkeeper serve                          set it up, or use lockkeeper.toml
   lockkeeper serve --config /etc/lockkeeper.toml`
 }
 

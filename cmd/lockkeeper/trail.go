@@ -34,7 +34,7 @@ explained in docs/operating.md and stay as they are; new ones may come at the en
 
 Examples:
   lockkeeper audit export --config /etc/lockkeeper.toml > audit.jsonl
-  lockkeeper audit export --format csv --since 2026-01-01 --repository acme/widget`
+  lockkeeper audit export --format csv --since 2026-01-01 --repository a/b`
 }
 
 func (c *auditExportCmd) Run(p *process) error {
