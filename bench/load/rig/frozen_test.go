@@ -61,10 +61,13 @@ func TestFrozenAtTheWrite(t *testing.T) {
 			if want := rig.Conclusion(w.want[0]); run.Conclusion != want {
 				t.Errorf("the other server wrote %q, want %q\n%s", run.Conclusion, want, two.Log())
 			}
+			before := ended(one)
 			close(land)
 			must(t, one.Wake())
+			// It learns that others took over, and has seen to what it may have undone
+			// once its run is over.
 			must(t, eventually(ctx, func() (bool, error) {
-				return strings.Contains(one.Log(), "others took over its jobs"), nil // as it says on waking
+				return strings.Contains(one.Log(), "others took over its jobs") && ended(one) > before, nil
 			}))
 			w.right()
 			if now := w.comment(); now != comment {
@@ -72,6 +75,16 @@ func TestFrozenAtTheWrite(t *testing.T) {
 			}
 		})
 	}
+}
+
+// ended counts the runs about pull requests that a server is done with.
+func ended(one *rig.Replica) (n int) {
+	for line := range strings.Lines(one.Log()) {
+		if strings.Contains(line, `"kind":"pull"`) && strings.Contains(line, `"job ended"`) {
+			n++
+		}
+	}
+	return n
 }
 
 // comment is that of the App at the first pull request, without the commits that it is
