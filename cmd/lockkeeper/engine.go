@@ -22,6 +22,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/registry/provenance"
 	"github.com/lockkeeper/lockkeeper/registry/pypi"
 	"github.com/lockkeeper/lockkeeper/scan"
+	"github.com/lockkeeper/lockkeeper/store"
 )
 
 // engineFlags say with what a scan is made.
@@ -124,6 +125,21 @@ func (p *process) operated(path string) (*config.Config, error) {
 		err = fmt.Errorf("read configuration: %s is not there", f.path)
 	}
 	return f.Config, err
+}
+
+// filled is where the database lies of the server whose configuration is meant. It is an
+// error if there is none.
+func (p *process) filled(path string) (at string, err error) {
+	cfg, err := p.operated(path)
+	if err != nil {
+		return "", err
+	}
+	if at = cfg.Store.Location(); !store.IsPostgres(at) {
+		if _, err := os.Stat(at); errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("there is no database at %s: name the server's configuration with --config, or go to the server's directory", at)
+		}
+	}
+	return at, nil
 }
 
 // home is where this program's makers can be reached. A registry wants to know whom

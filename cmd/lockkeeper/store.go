@@ -30,11 +30,11 @@ Example: lockkeeper store backup /backup/lockkeeper-monday.db --config /etc/lock
 }
 
 func (c *storeBackupCmd) Run(p *process) error {
-	cfg, err := p.operated(c.Config)
+	at, err := p.filled(c.Config)
 	if err != nil {
 		return err
 	}
-	if err := store.Backup(p.ctx, cfg.Store.Location(), c.File); err != nil {
+	if err := store.Backup(p.ctx, at, c.File); err != nil {
 		return err
 	}
 	info, err := os.Stat(c.File)
@@ -70,7 +70,11 @@ func (c *storeMigrateCmd) Run(p *process) error {
 	if _, err := queue.New(ctx, db, nil, queue.Config{}); err != nil { // makes its tables
 		return err
 	}
-	fmt.Fprintln(p.stdout, "The database is up to date.")
+	what := "database"
+	if at := cfg.Store.Location(); !store.IsPostgres(at) {
+		what += " " + at // with PostgreSQL it is a secret
+	}
+	fmt.Fprintf(p.stdout, "The %s is up to date.\n", what)
 	return nil
 }
 

@@ -4,11 +4,8 @@ import (
 	"bufio"
 	"encoding/csv"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -42,17 +39,12 @@ func (c *auditExportCmd) Run(p *process) error {
 	if err != nil {
 		return usageError{err}
 	}
-	cfg, err := p.operated(c.Config)
+	// Opening would make one, and an empty trail looks like nothing was ever decided.
+	at, err := p.filled(c.Config)
 	if err != nil {
 		return err
 	}
-	// Opening would make one, and an empty trail looks like nothing was ever decided.
-	if at := cfg.Store.Location(); !store.IsPostgres(at) {
-		if _, err := os.Stat(at); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("there is no database at %s: name the server's configuration with --config, or go to the server's directory", at)
-		}
-	}
-	db, err := store.Open(p.ctx, cfg.Store.Location())
+	db, err := store.Open(p.ctx, at)
 	if err != nil {
 		return err
 	}
