@@ -204,14 +204,19 @@ func (q *Queue) beat(ctx context.Context) error {
 }
 
 // bury takes the rows of silent processes away, and gives their jobs to others.
-// It costs one small query when nobody is silent.
+// It costs one small query when nobody is silent. Who is said to live for longer than
+// anybody can say, by a clock of the database that was ahead, must say so again.
 func (q *Queue) bury(ctx context.Context) error {
 	var silent bool
-	err := q.store.DB().QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM processes WHERE until < `+q.store.Now()+`)`).Scan(&silent)
+	lives := (silence * q.config.Beat).Microseconds()
+	err := q.store.DB().QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM processes WHERE until NOT BETWEEN `+q.store.Now()+` AND `+q.store.Now()+` + $1)`, 2*lives).Scan(&silent)
 	if err != nil || !silent {
 		return err
 	}
 	return q.engine.inTx(ctx, func(t tx) error {
+		if err := t.exec(ctx, `UPDATE processes SET until = `+q.store.Now()+` + $1 WHERE until > `+q.store.Now()+` + $2`, lives, 2*lives); err != nil {
+			return err
+		}
 		if err := t.exec(ctx, `DELETE FROM processes WHERE until < `+q.store.Now()); err != nil {
 			return err
 		}

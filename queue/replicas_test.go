@@ -168,6 +168,24 @@ func TestReplicaKilled(t *testing.T) {
 	wantStats(t, q, Stats{})
 }
 
+// The same if it died while the clock of the database was ahead.
+func TestReplicaKilledInTheFuture(t *testing.T) {
+	location := pgtest.New(t)
+	r := newRecorder()
+	q := prepare(t, openStore(t, location), r.work, fast)
+	child := spawn(t, "run", location)
+	child.kill(t)
+	if _, err := q.store.DB().ExecContext(t.Context(), `UPDATE processes SET until = until + $1`, (3 * time.Hour).Microseconds()); err != nil {
+		t.Fatal(err)
+	}
+	startNow(t, q)
+	receive(t, r.begun, "the job of the dead process")
+	done := completions(t, q)
+	r.end <- nil
+	receive(t, done, "the end of the job")
+	wantStats(t, q, Stats{})
+}
+
 // A replica that was frozen and wakes finds its run ended, and what it says of the
 // job counts for nothing.
 func TestReplicaFrozen(t *testing.T) {
