@@ -1,6 +1,7 @@
 package rig_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -63,11 +64,11 @@ func TestDatabaseLocked(t *testing.T) {
 	w := atRest(t, rig.Config{})
 	unlock, err := w.LockDatabase(t.Context())
 	must(t, err)
-	timer := time.NewTimer(8 * time.Second) // the server waits for five
-	defer timer.Stop()
 	w.stream(20)
-	<-timer.C
-	if w.refusedDeliveries() == 0 {
+	// The server waits for five seconds, for one thing after the other.
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := eventually(ctx, func() (bool, error) { return w.refusedDeliveries() > 0, nil }); err != nil {
 		t.Error("deliveries were taken that could not be kept")
 	}
 	must(t, unlock())
