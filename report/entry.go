@@ -16,7 +16,10 @@ const maxEntry = 4000
 // Recorded is one entry that signing off on a package adds to the allowlist.
 type Recorded struct {
 	Accepts string // in words, how far it reaches
-	Entry   string // the [[allow]] block
+	// Rules are those whose findings it admits by their names, to be said after Accepts:
+	// empty for entries about code and people.
+	Rules []string
+	Entry string // the [[allow]] block
 }
 
 // recorded are the entries that record what waits about a package or was signed off,
@@ -46,14 +49,16 @@ func (r *Report) recorded(outcomes []policy.Outcome) (entries []Recorded, withou
 		}
 		if !slices.ContainsFunc(seen, entry.Same) {
 			seen = append(seen, entry)
-			entries = append(entries, Recorded{acceptsText(entry), cut(allowlist.Format(entry), maxEntry)})
+			accepts, rules := acceptsText(entry)
+			entries = append(entries, Recorded{accepts, rules, cut(allowlist.Format(entry), maxEntry)})
 		}
 	}
 	return entries, without
 }
 
-// acceptsText says how far an entry reaches, and so when the same is asked again.
-func acceptsText(e allowlist.Entry) string {
+// acceptsText says how far an entry reaches, and so when the same is asked again: in
+// words, and for which rules if it names some.
+func acceptsText(e allowlist.Entry) (text string, rules []string) {
 	versions := "every version"
 	if v, ok := strings.CutPrefix(strings.ReplaceAll(e.Versions, " ", ""), "="); ok {
 		versions = "version " + strings.TrimLeft(v, "=") + " alone"
@@ -62,15 +67,15 @@ func acceptsText(e allowlist.Entry) string {
 	}
 	switch {
 	case e.BuildCode != "":
-		return versions + ", with exactly this code"
+		return versions + ", with exactly this code", nil
 	case e.May != nil && len(e.May) == 0:
-		return versions + ", while its build code can do nothing of note"
+		return versions + ", while its build code can do nothing of note", nil
 	case e.May != nil:
-		return versions + ", while its build code can do no more than " + strings.ReplaceAll(joined(e.May), " ", ", ")
+		return versions + ", while its build code can do no more than " + strings.ReplaceAll(joined(e.May), " ", ", "), nil
 	case len(e.Publishers) > 0:
-		return versions + ", published by " + joinPrincipals(e)
+		return versions + ", published by " + joinPrincipals(e), nil
 	}
-	return versions + ", for " + strings.Join(e.Rules, ", ")
+	return versions, e.Rules
 }
 
 func joinPrincipals(e allowlist.Entry) string {
@@ -95,6 +100,14 @@ func (r *Report) entries(b *strings.Builder, g group) {
 		if r.Accept != "" {
 			head = "An entry of the allowlist accepts %s:"
 		}
-		fmt.Fprintf(b, "\n"+head+"\n\n%s", markdownText(e.Accepts), fenced(e.Entry, "toml"))
+		accepts := markdownText(e.Accepts)
+		if len(e.Rules) > 0 {
+			links := make([]string, len(e.Rules))
+			for i, rule := range e.Rules {
+				links[i] = ruleLink(policy.Rule(rule))
+			}
+			accepts += ", for " + strings.Join(links, ", ")
+		}
+		fmt.Fprintf(b, "\n"+head+"\n\n%s", accepts, fenced(e.Entry, "toml"))
 	}
 }

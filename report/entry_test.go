@@ -8,6 +8,7 @@ import (
 	"github.com/lockkeeper/lockkeeper"
 	"github.com/lockkeeper/lockkeeper/allowlist"
 	"github.com/lockkeeper/lockkeeper/buildcode"
+	"github.com/lockkeeper/lockkeeper/docs"
 	"github.com/lockkeeper/lockkeeper/policy"
 )
 
@@ -74,11 +75,24 @@ func TestAnEntryInWords(t *testing.T) {
 		"compatible versions (~=2.31), while its build code can do nothing of note":              {Versions: "~=2.31", May: []buildcode.Capability{}},
 		"every version, published by user:52, github:a/b":                                        {Publishers: []lockkeeper.Principal{{Kind: lockkeeper.User, ID: "52"}, {Kind: lockkeeper.GitHubRepo, ID: "a/b"}}},
 		"version 1.0 alone, published by user:52":                                                {Versions: "== 1.0", Publishers: []lockkeeper.Principal{{Kind: lockkeeper.User, ID: "52"}}},
-		"version 2004d alone, for release-yanked":                                                {Versions: "===2004d", Rules: []string{"release-yanked"}},
+		"version 2004d alone for release-yanked":                                                 {Versions: "===2004d", Rules: []string{"release-yanked"}},
 	} {
-		if got := acceptsText(e); got != want {
+		got, rules := acceptsText(e)
+		if len(rules) > 0 {
+			got += " for " + strings.Join(rules, " ")
+		}
+		if got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// A rule that an entry names leads to its page, as everywhere.
+func TestARuleInAnEntryIsALink(t *testing.T) {
+	r := example()
+	r.Decision.Outcomes[3].State = policy.Open
+	if comment, want := Comment(r, ""), "Signing off accepts version 3.0.1 alone, for [`release-too-new`]("+docs.RuleURL("release-too-new")+"). "; !strings.Contains(comment, want) {
+		t.Errorf("the comment lacks %q:\n%s", want, comment)
 	}
 }
 

@@ -59,7 +59,13 @@ type section struct {
 }
 
 // record is an entry of the allowlist that is not written yet.
-type record struct{ Accepts, Entry string }
+type record struct {
+	Accepts, Entry string
+	Rules          []ruleName // that it names
+}
+
+// ruleName is the name of a rule and the address of its page.
+type ruleName struct{ Rule, Means string }
 
 type finding struct {
 	Digest   string
@@ -241,7 +247,11 @@ func (v *viewer) section(s report.Section) section {
 		out.RecordsHead = "What the allowlist would have to say"
 	}
 	for _, e := range s.Records {
-		out.Records = append(out.Records, record{text(e.Accepts), report.Visible(e.Entry, true)})
+		r := record{Accepts: text(e.Accepts), Entry: report.Visible(e.Entry, true)}
+		for _, rule := range e.Rules {
+			r.Rules = append(r.Rules, ruleName{rule, docs.RuleURL(rule)})
+		}
+		out.Records = append(out.Records, r)
 	}
 	var shown []lockkeeper.Digest
 	for _, o := range s.Outcomes {
