@@ -42,7 +42,7 @@ while it is built. Nothing is installed and nothing leaves this machine.
 
 Examples:
   lockkeeper demo          then open the address that it prints
-  lockkeeper demo --once   no waiting; exits 0 if only a reviewer counted`
+  lockkeeper demo --once   no waiting; exit code 0 if it went as it should`
 }
 
 //go:embed demo.txtar

@@ -40,7 +40,7 @@ configuration from the code that GitHub gives for it. The file needs one line:
   public-url = "https://lockkeeper.example.invalid"
 
 Examples:
-  lockkeeper setup --from setup.toml --page > app.html     its button makes it
+  lockkeeper setup --from setup.toml --page > app.html   then open it
   lockkeeper setup --from setup.toml --code 0123456789abcdef`
 }
 
